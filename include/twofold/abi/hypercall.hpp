@@ -1,0 +1,34 @@
+// What a guest asks of whoever runs it: the hypervisor, or the command through /dev/kvm.
+//
+// One register convention, two doors. The number goes into RAX, arguments into RDI, RSI and RDX, the result comes
+// back in RAX; every other register is kept. Either `vmcall`, or `outl %eax, port`: KVM without VT-x never
+// returns from a ring-0 vmcall, so portable guests take the port.
+#pragma once
+
+#include <cstdint>
+
+namespace twofold::abi {
+
+/// The port of the second door. Only 4-byte writes to it are hypercalls.
+inline constexpr std::uint16_t hypercall_port = 0x5f0;
+
+enum class Hypercall : std::uint64_t {
+    /// Does nothing and returns 0: what a round trip costs.
+    nothing = 0,
+    /// Ends the guest. RDI: exit code, 0 to 255; a larger one counts as 255. Does not return.
+    exit = 1,
+    /// Walks the guest's live tables for one address and reports every reference.
+    /// RDI: gva. Returns the number of references of both dimensions.
+    walk = 2,
+    /// Reports a measured figure. RDI: gva of its name (ASCII letters, digits and '_'), RSI: bytes of the name, 1 to 64,
+    /// RDX: value in ticks.
+    figure = 3,
+};
+
+/// RAX after a call that could not be carried out.
+enum class HypercallError : std::uint64_t {
+    unknown_number = ~std::uint64_t{0},
+    bad_argument = ~std::uint64_t{1},
+};
+
+} // namespace twofold::abi
