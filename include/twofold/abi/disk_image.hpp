@@ -1,12 +1,13 @@
 // What `twofold image` writes and hv/boot reads.
 //
 //   sector 0        boot sector (loads the loader)
-//   sector 1..15    loader (E820, loads the payload, long mode); ImageHeader stands at its very start
-//   sector 16..     payload, loaded to `payload_address`: the hypervisor, then at a multiple of 4096 the bundle
+//   sector 1..15    loader (E820, loads the payload, long mode); ImageHeader stands at its very
+//   start sector 16..     payload, loaded to `payload_address`: the hypervisor, then at a multiple
+//   of 4096 the bundle
 //
-// The bundle: BundleHeader, GuestRecord[guest_count], then the bytes that these point to. All offsets in the
-// bundle count bytes from the bundle's first byte. Everything is little-endian. Readers trust nothing: each offset and
-// length is checked against `bundle_bytes`.
+// The bundle: BundleHeader, GuestRecord[guest_count], then the bytes that these point to. All
+// offsets in the bundle count bytes from the bundle's first byte. Everything is little-endian.
+// Readers trust nothing: each offset and length is checked against `bundle_bytes`.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ struct ImageHeader {
     static constexpr std::uint64_t expected_magic = 0x474d494c4f465754; // "TWFOLIMG"
 
     std::uint64_t magic;
-    /// Sectors of the payload, bundle included. The bare hypervisor image holds its own size here; `twofold image` adds the bundle's.
+    /// Sectors of the payload, bundle included. The bare hypervisor image holds its own size here;
+    /// `twofold image` adds the bundle's.
     std::uint32_t payload_sectors;
     /// Bytes from the payload's first byte to the bundle; 0 in the bare hypervisor image.
     std::uint32_t bundle_offset;
@@ -44,7 +46,8 @@ struct BundleHeader {
 
     std::uint64_t magic;
     std::uint32_t guest_count;
-    /// 0: run the guests one after another over EPT. 1: run the first and only guest natively, without VT-x.
+    /// 0: run the guests one after another over EPT. 1: run the first and only guest natively,
+    /// without VT-x.
     std::uint32_t native;
     /// Ticks that count as one second for time limits; 0: measure against the PIT.
     std::uint64_t ticks_per_second;
@@ -54,7 +57,8 @@ static_assert(sizeof(BundleHeader) == 24);
 struct GuestRecord {
     std::uint64_t elf_offset;
     std::uint64_t elf_bytes;
-    /// The arguments as LaunchInfo::command_line has them; the first is the guest's name in every report.
+    /// The arguments as LaunchInfo::command_line has them; the first is the guest's name in every
+    /// report.
     std::uint64_t command_line_offset;
     std::uint64_t command_line_bytes;
     /// Bytes of guest memory; a multiple of 4096 and of the EPT page size.

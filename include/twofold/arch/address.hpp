@@ -6,8 +6,9 @@
 
 namespace twofold {
 
-/// A byte address of one kind. `Kind` is a tag: addresses of different kinds neither compare nor convert.
-/// Arithmetic wraps as hardware address arithmetic does; who needs a bound checks it first.
+/// A byte address of one kind. `Kind` is a tag: addresses of different kinds neither compare nor
+/// convert. Arithmetic wraps as hardware address arithmetic does; who needs a bound checks it
+/// first.
 template <class Kind>
 class Address {
   public:
@@ -24,9 +25,13 @@ class Address {
     [[nodiscard]] constexpr std::uint64_t offset_in(std::uint64_t bytes) const {
         return value_ & (bytes - 1);
     }
-    [[nodiscard]] constexpr bool is_aligned(std::uint64_t bytes) const { return offset_in(bytes) == 0; }
+    [[nodiscard]] constexpr bool is_aligned(std::uint64_t bytes) const {
+        return offset_in(bytes) == 0;
+    }
 
-    friend constexpr Address operator+(Address a, std::uint64_t bytes) { return Address{a.value_ + bytes}; }
+    friend constexpr Address operator+(Address a, std::uint64_t bytes) {
+        return Address{a.value_ + bytes};
+    }
     /// The distance in bytes; `a` must not lie below `b`.
     friend constexpr std::uint64_t operator-(Address a, Address b) { return a.value_ - b.value_; }
     friend constexpr auto operator<=>(Address, Address) = default;

@@ -1,0 +1,97 @@
+// The walk of one dimension: from an address down the levels to a leaf, one reference a level.
+#pragma once
+
+#include <twofold/arch/paging_format.hpp>
+#include <twofold/paging/memory.hpp>
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+
+namespace twofold {
+
+enum class WalkFaultReason : std::uint8_t {
+    /// The entry is not present.
+    not_present,
+    /// The entry is present and has reserved bits set: a reserved-bit page fault, or an EPT
+    /// misconfiguration.
+    malformed,
+    /// The memory that holds the entry could not be read. In two dimensions: the second dimension
+    /// faulted.
+    unreadable,
+    /// All entries are present and well formed, but together they forbid the access.
+    denied,
+};
+
+/// Where and why a walk ended without a translation. `MemoryError`: what the memory says of itself.
+template <class MemoryError>
+struct WalkFault {
+    WalkFaultReason reason;
+    /// Level of the entry, 1 being the PTE. One above the format's levels for a root that leads
+    /// nowhere (PAE).
+    unsigned level;
+    /// `malformed`: the offending bits of the entry.
+    std::uint64_t bits = 0;
+    /// `unreadable`: why.
+    std::optional<MemoryError> cause = std::nullopt;
+};
+
+/// What a walk found. `Output` is the kind of address that the format yields.
+template <class Output>
+struct Translation {
+    /// Where the walked address itself lies, offset included.
+    Output address;
+    /// Size of the leaf; 4 KiB with paging off.
+    PageSize page_size;
+    /// What all levels together allow.
+    Permissions permissions;
+    /// The leaf entry as it was read; 0 with paging off.
+    std::uint64_t leaf;
+};
+
+/// Observes nothing.
+struct IgnoreReferences {
+    constexpr void operator()(unsigned, auto, std::uint64_t) const {}
+};
+
+/// Walks `input`, calling `observe(level, address of the entry, entry)` for each entry that is
+/// read, in the order of the reads and before it is judged. Reads the entries of the walk and
+/// nothing else; writes nothing, accessed and dirty bits included. Source: Intel SDM vol. 3,
+/// "Hierarchical Paging Structures: an Overview".
+template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
+[[nodiscard]] constexpr std::expected<Translation<typename Format::Output>,
+                                      WalkFault<typename Memory::Error>>
+walk(Format const& format, typename Format::Root const& root, typename Format::Input input,
+     Memory& memory, Observer&& observe = {}) {
+    using Word = typename Format::Word;
+    using Fault = WalkFault<typename Memory::Error>;
+    auto permissions = Permissions::all();
+
+    auto table = Format::top_table(root, input);
+    if (!table) return std::unexpected(Fault{WalkFaultReason::not_present, Format::levels + 1});
+    for (unsigned level = Format::levels; level > 0; --level) {
+        auto const address = *table + std::uint64_t{Format::index(input, level)} * sizeof(Word);
+        auto const word = memory.template read<Word>(address);
+        if (!word)
+            return std::unexpected(Fault{WalkFaultReason::unreadable, level, 0, word.error()});
+        observe(level, address, std::uint64_t{*word});
+
+        typename Format::Entry const entry{*word};
+        if (!entry.present()) return std::unexpected(Fault{WalkFaultReason::not_present, level});
+        if (auto const bits = format.malformed(entry, level)) {
+            return std::unexpected(Fault{WalkFaultReason::malformed, level, bits});
+        }
+        permissions = permissions & entry.permissions();
+        if (format.leaf(entry, level)) {
+            PageSize const size = Format::page_size(level);
+            return Translation<typename Format::Output>{
+                typename Format::Output{entry.frame(size) + input.offset_in(size.bytes())}, size,
+                permissions, *word};
+        }
+        table = typename Format::Output{entry.table()};
+    }
+    return Translation<typename Format::Output>{typename Format::Output{input.value()}, page_4k,
+                                                permissions, 0};
+}
+
+} // namespace twofold
