@@ -102,27 +102,24 @@ build_chain(Slot<Format> const& slot, typename Format::Input input, unsigned tar
 
 } // namespace detail
 
-/// Makes `input` lead to `leaf`, an entry for `target`'s level, by one store. Tables that are
-/// missing are built before it. A leaf that stood there is replaced; the duty says what that asks
-/// for.
+/// Makes `input` lead to `leaf`, an entry for `target`'s level, by one store at `slot`, which
+/// find_slot has found for them. Tables that are missing are built before it. A leaf that stood
+/// there is replaced; the duty says what that asks for.
 template <PagingFormat Format, class Memory, TableAllocator<typename Format::Output> Tables>
 [[nodiscard]] constexpr std::expected<Duty, MapError>
-map_leaf(Format const& format, typename Format::Output root, typename Format::Input input,
-         unsigned target, typename Format::Entry leaf, Memory& memory, Tables& tables) {
-    auto const slot = find_slot(format, root, input, target, memory);
-    if (!slot) return std::unexpected(slot.error());
-
+install(Format const& format, Slot<Format> const& slot, typename Format::Input input,
+        unsigned target, typename Format::Entry leaf, Memory& memory, Tables& tables) {
     auto entry = leaf;
-    if (slot->level > target) {
-        if (slot->entry.present()) return std::unexpected(MapError::larger_page_present);
-        auto const chain = detail::build_chain<Format>(*slot, input, target, leaf, memory, tables);
+    if (slot.level > target) {
+        if (slot.entry.present()) return std::unexpected(MapError::larger_page_present);
+        auto const chain = detail::build_chain<Format>(slot, input, target, leaf, memory, tables);
         if (!chain) return std::unexpected(chain.error());
         entry = *chain;
-    } else if (slot->entry.present() && !format.leaf(slot->entry, target)) {
+    } else if (slot.entry.present() && !format.leaf(slot.entry, target)) {
         return std::unexpected(MapError::smaller_pages_present);
     }
-    if (!memory.write(slot->address, entry.word())) return std::unexpected(MapError::memory_failed);
-    return duty_of_change(format, slot->entry, entry, slot->level);
+    if (!memory.write(slot.address, entry.word())) return std::unexpected(MapError::memory_failed);
+    return duty_of_change(format, slot.entry, entry, slot.level);
 }
 
 /// Maps the page of `size` at `input` to the frame at `output`. `input` and `output` must be
@@ -141,7 +138,9 @@ map(Format const& format, typename Format::Output root, typename Format::Input i
     }
     if (!input.is_aligned(size.bytes()) || !output.is_aligned(size.bytes()))
         return std::unexpected(MapError::misaligned);
-    return map_leaf(format, root, input, target, leaf, memory, tables);
+    auto const slot = find_slot(format, root, input, target, memory);
+    if (!slot) return std::unexpected(slot.error());
+    return install(format, *slot, input, target, leaf, memory, tables);
 }
 
 /// What an unmapped address led to.
