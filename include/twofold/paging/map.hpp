@@ -71,33 +71,31 @@ find_slot(Format const& format, typename Format::Output root, typename Format::I
 namespace detail {
 
 /// Builds the chain of tables from `target` up to below `slot` around `leaf`, linked to each other
-/// but to nothing else. Returns the entry that links them; gives every table back when one is
-/// missing.
+/// but to nothing else, then links it at `slot` by one store. Returns the entry that was stored
+/// there; gives every table back when one is missing or a store fails.
 template <PagingFormat Format, class Memory, class Tables>
 [[nodiscard]] constexpr std::expected<typename Format::Entry, MapError>
-build_chain(Slot<Format> const& slot, typename Format::Input input, unsigned target,
-            typename Format::Entry leaf, Memory& memory, Tables& tables) {
+link_chain(Slot<Format> const& slot, typename Format::Input input, unsigned target,
+           typename Format::Entry leaf, Memory& memory, Tables& tables) {
     std::array<typename Format::Output, Format::levels> built{};
     unsigned count = 0;
     auto entry = leaf;
-    auto error = MapError::out_of_frames;
+    auto const give_back = [&](MapError error) {
+        while (count > 0)
+            tables.free_table(built[--count]);
+        return std::unexpected(error);
+    };
     for (unsigned level = target; level < slot.level; ++level) {
         auto const table = tables.allocate_table();
-        if (!table) break;
+        if (!table) return give_back(MapError::out_of_frames);
         built[count++] = *table;
         auto const place =
             *table + std::uint64_t{Format::index(input, level)} * sizeof(typename Format::Word);
-        if (!memory.write(place, entry.word())) {
-            error = MapError::memory_failed;
-            break;
-        }
+        if (!memory.write(place, entry.word())) return give_back(MapError::memory_failed);
         entry = Format::Entry::to_table(table->value());
-        if (level + 1 == slot.level) return entry;
     }
-    while (count > 0) {
-        tables.free_table(built[--count]);
-    }
-    return std::unexpected(error);
+    if (!memory.write(slot.address, entry.word())) return give_back(MapError::memory_failed);
+    return entry;
 }
 
 } // namespace detail
@@ -109,17 +107,17 @@ template <PagingFormat Format, class Memory, TableAllocator<typename Format::Out
 [[nodiscard]] constexpr std::expected<Duty, MapError>
 install(Format const& format, Slot<Format> const& slot, typename Format::Input input,
         unsigned target, typename Format::Entry leaf, Memory& memory, Tables& tables) {
-    auto entry = leaf;
     if (slot.level > target) {
         if (slot.entry.present()) return std::unexpected(MapError::larger_page_present);
-        auto const chain = detail::build_chain<Format>(slot, input, target, leaf, memory, tables);
-        if (!chain) return std::unexpected(chain.error());
-        entry = *chain;
-    } else if (slot.entry.present() && !format.leaf(slot.entry, target)) {
+        auto const linked = detail::link_chain<Format>(slot, input, target, leaf, memory, tables);
+        if (!linked) return std::unexpected(linked.error());
+        return Duty{};
+    }
+    if (slot.entry.present() && !format.leaf(slot.entry, target)) {
         return std::unexpected(MapError::smaller_pages_present);
     }
-    if (!memory.write(slot.address, entry.word())) return std::unexpected(MapError::memory_failed);
-    return duty_of_change(format, slot.entry, entry, slot.level);
+    if (!memory.write(slot.address, leaf.word())) return std::unexpected(MapError::memory_failed);
+    return duty_of_change(format, slot.entry, leaf, target);
 }
 
 /// Maps the page of `size` at `input` to the frame at `output`. `input` and `output` must be

@@ -1,0 +1,127 @@
+// Host memory for tests: sparse, records every store to a page-table word, and can look back in
+// time.
+#pragma once
+
+#include <twofold/arch/address.hpp>
+#include <twofold/paging/memory.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+namespace twofold::test {
+
+/// A store of one word.
+struct Store {
+    std::uint64_t address;
+    std::uint64_t before;
+    std::uint64_t after;
+};
+
+/// What all copies of one RecordingMemory share.
+struct MemoryContents {
+    using Page = std::vector<std::byte>;
+    std::unordered_map<std::uint64_t, Page> pages;
+    std::vector<Store> stores;
+    std::uint64_t reads = 0;
+    /// Fails the read or write after this many more of them, when set.
+    std::optional<std::uint64_t> accesses_until_failure;
+
+    std::byte* at(std::uint64_t address) {
+        Page& page = pages[address >> 12];
+        if (page.empty()) page.resize(4096, std::byte{0xcc}); // memory is never found zeroed
+        return page.data() + (address & 4095);
+    }
+    bool fails() {
+        if (!accesses_until_failure) return false;
+        if (*accesses_until_failure == 0) return true;
+        --*accesses_until_failure;
+        return false;
+    }
+};
+
+struct AccessFailed {
+    friend bool operator==(AccessFailed, AccessFailed) = default;
+};
+
+/// A handle: copies see the same memory, as copies of a pointer would. Works for any kind of
+/// address.
+class RecordingMemory {
+  public:
+    using Error = AccessFailed;
+
+    template <class Word, class AnyAddress>
+    std::expected<Word, Error> read(AnyAddress address) {
+        if (contents_->fails()) return std::unexpected(Error{});
+        ++contents_->reads;
+        return get<Word>(address.value());
+    }
+    template <class Word, class AnyAddress>
+    std::expected<void, Error> write(AnyAddress address, Word word) {
+        if (contents_->fails()) return std::unexpected(Error{});
+        contents_->stores.push_back({address.value(), get<Word>(address.value()), word});
+        put(address.value(), word);
+        return {};
+    }
+
+    void zero(Hpa from, std::uint64_t bytes) {
+        for (std::uint64_t done = 0; done < bytes;) {
+            std::uint64_t const length =
+                std::min(bytes - done, 4096 - (from + done).offset_in(4096));
+            std::memset(contents_->at((from + done).value()), 0, length);
+            done += length;
+        }
+    }
+    void copy_in(Hpa to, std::span<std::byte const> bytes) {
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            *contents_->at(to.value() + i) = bytes[i];
+    }
+    void copy_out(Hpa from, std::span<std::byte> bytes) {
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            bytes[i] = *contents_->at(from.value() + i);
+    }
+
+    /// Unrecorded access, for setting a scene and for looking at one.
+    template <class Word>
+    [[nodiscard]] Word get(std::uint64_t address) const {
+        Word word;
+        std::memcpy(&word, contents_->at(address), sizeof word);
+        return word;
+    }
+    template <class Word>
+    void put(std::uint64_t address, Word word) {
+        std::memcpy(contents_->at(address), &word, sizeof word);
+    }
+
+    [[nodiscard]] std::vector<Store> const& stores() const { return contents_->stores; }
+    void forget_stores() { contents_->stores.clear(); }
+    [[nodiscard]] std::uint64_t reads() const { return contents_->reads; }
+    void fail_after(std::optional<std::uint64_t> accesses) {
+        contents_->accesses_until_failure = accesses;
+    }
+
+    /// Puts memory back to what it was before the stores from number `count` on.
+    void rewind_to(std::size_t count) {
+        for (std::size_t i = contents_->stores.size(); i > count; --i) {
+            put(contents_->stores[i - 1].address, contents_->stores[i - 1].before);
+        }
+    }
+    /// The opposite of rewind_to(`count`).
+    void replay_from(std::size_t count) {
+        for (std::size_t i = count; i < contents_->stores.size(); ++i) {
+            put(contents_->stores[i].address, contents_->stores[i].after);
+        }
+    }
+
+  private:
+    std::shared_ptr<MemoryContents> contents_ = std::make_shared<MemoryContents>();
+};
+
+} // namespace twofold::test
