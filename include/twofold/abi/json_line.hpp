@@ -8,6 +8,7 @@
 // Scopes close themselves: each writes its bracket when it ends, and the line its newline.
 #pragma once
 
+#include <twofold/abi/text.hpp>
 #include <twofold/abi/utf8.hpp>
 
 #include <concepts>
@@ -16,10 +17,6 @@
 #include <string_view>
 
 namespace twofold::abi {
-
-/// Takes the output: callable with a std::string_view, or else with each char.
-template <class S>
-concept JsonSink = std::invocable<S&, std::string_view> || std::invocable<S&, char>;
 
 /// A number to be written as a string "0x...", without leading zeros.
 struct Hex {
@@ -35,32 +32,11 @@ constexpr Hex hex(A const& address) { return {address.value()}; }
 
 namespace json_text {
 
-template <JsonSink Sink>
-constexpr void put(Sink& sink, std::string_view text) {
-    if constexpr (std::invocable<Sink&, std::string_view>) {
-        sink(text);
-    } else {
-        for (char const c : text)
-            sink(c);
-    }
-}
-
-template <unsigned Base, JsonSink Sink>
-constexpr void put_digits(Sink& sink, std::uint64_t value) {
-    char digits[20];
-    unsigned first = sizeof digits;
-    do {
-        digits[--first] = "0123456789abcdef"[value % Base];
-        value /= Base;
-    } while (value != 0);
-    put(sink, std::string_view{digits + first, sizeof digits - first});
-}
-
 constexpr bool must_be_escaped(char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\';
 }
 
-template <JsonSink Sink>
+template <TextSink Sink>
 constexpr void put_escaped(Sink& sink, char c) {
     auto const code = static_cast<unsigned char>(c);
     if (code < 0x20) {
@@ -85,7 +61,7 @@ constexpr std::size_t plain_prefix(std::string_view text) {
 }
 
 /// Whatever the bytes are, the output is a JSON string: what is not UTF-8 becomes U+FFFD.
-template <JsonSink Sink>
+template <TextSink Sink>
 constexpr void put_value(Sink& sink, std::string_view text) {
     put(sink, "\"");
     while (!text.empty()) {
@@ -103,22 +79,22 @@ constexpr void put_value(Sink& sink, std::string_view text) {
     put(sink, "\"");
 }
 
-template <JsonSink Sink>
+template <TextSink Sink>
 constexpr void put_value(Sink& sink, std::same_as<bool> auto value) {
     put(sink, value ? "true" : "false");
 }
 
-template <JsonSink Sink>
+template <TextSink Sink>
 constexpr void
 put_value(Sink& sink,
           std::unsigned_integral auto value) requires(!std::same_as<decltype(value), bool>) {
-    put_digits<10>(sink, value);
+    put_decimal(sink, value);
 }
 
-template <JsonSink Sink>
+template <TextSink Sink>
 constexpr void put_value(Sink& sink, Hex number) {
-    put(sink, "\"0x");
-    put_digits<16>(sink, number.value);
+    put(sink, "\"");
+    put_hexadecimal(sink, number.value);
     put(sink, "\"");
 }
 
@@ -128,18 +104,18 @@ concept Number = std::unsigned_integral<V> || std::same_as<V, Hex>;
 
 } // namespace json_text
 
-template <JsonSink Sink>
+template <TextSink Sink>
 class JsonArray;
 
 /// An object that is being written. While a scope made by `object` or `array` lives, its parent
 /// must not be written to.
-template <JsonSink Sink>
+template <TextSink Sink>
 class JsonObject {
   public:
-    constexpr explicit JsonObject(Sink& sink) : sink_(sink) { json_text::put(sink_, "{"); }
+    constexpr explicit JsonObject(Sink& sink) : sink_(sink) { put(sink_, "{"); }
     JsonObject(JsonObject const&) = delete;
     JsonObject& operator=(JsonObject const&) = delete;
-    constexpr ~JsonObject() { json_text::put(sink_, "}"); }
+    constexpr ~JsonObject() { put(sink_, "}"); }
 
     /// Adds one member. Keys are not checked for being there twice.
     template <json_text::Number V>
@@ -164,10 +140,10 @@ class JsonObject {
 
   private:
     constexpr void put_key(std::string_view key) {
-        if (!first_) json_text::put(sink_, ",");
+        if (!first_) put(sink_, ",");
         first_ = false;
         json_text::put_value(sink_, key);
-        json_text::put(sink_, ":");
+        put(sink_, ":");
     }
 
     Sink& sink_;
@@ -175,13 +151,13 @@ class JsonObject {
 };
 
 /// An array that is being written; the same rule holds.
-template <JsonSink Sink>
+template <TextSink Sink>
 class JsonArray {
   public:
-    constexpr explicit JsonArray(Sink& sink) : sink_(sink) { json_text::put(sink_, "["); }
+    constexpr explicit JsonArray(Sink& sink) : sink_(sink) { put(sink_, "["); }
     JsonArray(JsonArray const&) = delete;
     JsonArray& operator=(JsonArray const&) = delete;
-    constexpr ~JsonArray() { json_text::put(sink_, "]"); }
+    constexpr ~JsonArray() { put(sink_, "]"); }
 
     /// Adds one element.
     template <json_text::Number V>
@@ -208,7 +184,7 @@ class JsonArray {
 
   private:
     constexpr void separate() {
-        if (!first_) json_text::put(sink_, ",");
+        if (!first_) put(sink_, ",");
         first_ = false;
     }
 
@@ -219,7 +195,7 @@ class JsonArray {
 namespace json_text {
 
 /// Ends the line after JsonObject's own end: bases are destroyed in reverse order.
-template <JsonSink Sink>
+template <TextSink Sink>
 class LineEnd {
   public:
     constexpr explicit LineEnd(Sink& sink) : sink_(sink) {}
@@ -234,7 +210,7 @@ class LineEnd {
 } // namespace json_text
 
 /// One line: an object, then a newline. `sink` must outlive it.
-template <JsonSink Sink>
+template <TextSink Sink>
 class JsonLine : private json_text::LineEnd<Sink>, public JsonObject<Sink> {
   public:
     constexpr explicit JsonLine(Sink& sink)
