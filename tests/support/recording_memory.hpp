@@ -79,6 +79,10 @@ class RecordingMemory {
             done += length;
         }
     }
+    void copy(Hpa from, Hpa to, std::uint64_t bytes) {
+        for (std::uint64_t i = 0; i < bytes; ++i)
+            *contents_->at(to.value() + i) = *contents_->at(from.value() + i);
+    }
     void copy_in(Hpa to, std::span<std::byte const> bytes) {
         for (std::size_t i = 0; i < bytes.size(); ++i)
             *contents_->at(to.value() + i) = bytes[i];

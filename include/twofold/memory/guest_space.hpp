@@ -1,7 +1,9 @@
-// One guest's gpa space: EPT over the frame pool, filled as the guest touches it.
+// One guest's gpa space: EPT over the frame pool, filled as the guest touches it, shared
+// copy-on-write with its clones.
 #pragma once
 
 #include <twofold/memory/frame_pool.hpp>
+#include <twofold/memory/share_table.hpp>
 #include <twofold/memory/violation.hpp>
 #include <twofold/paging/map.hpp>
 #include <twofold/paging/walk.hpp>
@@ -43,13 +45,21 @@ enum class SpaceError : std::uint8_t {
 /// How a violation was answered.
 struct Resolution {
     enum class Kind : std::uint8_t {
-        /// A fresh zeroed frame was mapped.
+        /// A fresh zeroed frame was mapped, private and writable.
         zero_filled,
+        /// The shared zero frame was mapped, readable and executable.
+        zero_shared,
+        /// A shared frame was copied; the copy is private and writable.
+        copied,
+        /// The space was the last one to use the frame, and may write it now.
+        taken_over,
         /// The mapping was there and allows the access: somebody else was faster.
         already_mapped,
     };
     Kind kind;
     Duty duty;
+    /// Table pages that were copied on the way: the path down to the frame has become private.
+    unsigned tables_unshared = 0;
 };
 
 struct SpaceOptions {
@@ -57,6 +67,9 @@ struct SpaceOptions {
     std::uint64_t memory_bytes;
     /// The size of each leaf, and so of each frame that a violation brings.
     PageSize leaf = page_4k;
+    /// A frame of zeros, of the pool, that answers first reads of 4 KiB pages; none: a first read
+    /// gets a frame of its own.
+    std::optional<Hpa> zero_frame = std::nullopt;
 };
 
 /// A space owns its tables and the frames that its leaves map, and gives all of them back when it
@@ -75,7 +88,14 @@ class GuestSpace {
     GuestSpace& operator=(GuestSpace&&) = delete;
     ~GuestSpace() { release_everything(); }
 
-    /// Answers a violation. On success the access can be repeated once the duty is done.
+    /// A space with the same contents, by sharing all tables below the roots: the cost does not
+    /// depend on how much memory there is. From here on the first write to a page, by either, gives
+    /// the writer a copy of its own.
+    struct Cloned;
+    [[nodiscard]] std::expected<Cloned, SpaceError> clone();
+
+    /// Answers a violation. On success the access can be repeated once the duty is done. On failure
+    /// the path may have become private; nothing that the guest can see has changed.
     [[nodiscard]] std::expected<Resolution, SpaceError> resolve(Violation const& violation);
 
     /// Maps all memory that is not mapped yet.
@@ -95,7 +115,8 @@ class GuestSpace {
     [[nodiscard]] Ept const& format() const { return format_; }
     [[nodiscard]] Memory& memory() { return memory_; }
     [[nodiscard]] SpaceOptions const& options() const { return options_; }
-    /// Frames of 4 KiB that hold the guest's memory, and that hold EPT tables, the root included.
+    /// Frames of 4 KiB that this space took from the pool for memory, and for EPT tables, the root
+    /// included. What it shares with the space that it was cloned from counts there.
     [[nodiscard]] std::uint64_t memory_frames() const { return leaves_ * options_.leaf.frames(); }
     [[nodiscard]] std::uint64_t table_frames() const { return tables_; }
 
@@ -111,11 +132,26 @@ class GuestSpace {
         void free_table(Hpa table);
     };
 
+    /// The entry that decides about `gpa`, and what making the path to it private has asked for.
+    struct PrivateSlot {
+        Slot<Ept> slot;
+        Duty duty;
+        unsigned tables_unshared;
+    };
+    std::expected<PrivateSlot, SpaceError> private_slot(Gpa gpa);
+    std::expected<typename Ept::Entry, SpaceError> unshare(Slot<Ept> const& slot);
+    std::expected<Resolution, SpaceError> resolve_read(Violation const& violation);
+    std::expected<Resolution, SpaceError> resolve_write(Gpa gpa);
+    std::expected<Resolution, SpaceError> fill(Slot<Ept> const& slot, Gpa gpa);
+    std::expected<Resolution, SpaceError> map_zero_frame(Slot<Ept> const& slot, Gpa gpa);
+    std::expected<Resolution, SpaceError> break_copy_on_write(Slot<Ept> const& slot);
+    Duty replace(Slot<Ept> const& slot, typename Ept::Entry entry);
+
     std::expected<Hpa, SpaceError> host_address(Gpa gpa, Access access);
     template <class Action>
     std::expected<void, SpaceError> for_each_piece(Gpa gpa, std::uint64_t bytes, Access access,
                                                    Action&& action);
-    std::expected<Resolution, SpaceError> fill(Slot<Ept> const& slot, Gpa gpa);
+    void release_table(Hpa table, unsigned level);
     void release_everything();
 
     FramePool* pool_;
@@ -163,12 +199,121 @@ template <PagingFormat Ept, HostMemory Memory>
 std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::resolve(Violation const& violation) {
     if (violation.gpa.value() >= options_.memory_bytes)
         return std::unexpected(SpaceError::outside_memory);
+    if (violation.access == Access::write) return resolve_write(violation.gpa);
+    return resolve_read(violation);
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+std::expected<Resolution, SpaceError>
+GuestSpace<Ept, Memory>::resolve_read(Violation const& violation) {
     auto const slot = find_slot(format_, *root_, violation.gpa, leaf_level_, memory_);
     if (!slot) return std::unexpected(SpaceError::denied);
-    if (!slot->entry.present()) return fill(*slot, violation.gpa);
-    if (!slot->entry.permissions().allow(violation.access))
-        return std::unexpected(SpaceError::denied);
-    return Resolution{Resolution::Kind::already_mapped, {}};
+    if (slot->entry.present()) {
+        if (!slot->entry.permissions().allow(violation.access))
+            return std::unexpected(SpaceError::denied);
+        return Resolution{Resolution::Kind::already_mapped, {}};
+    }
+    // Zeros may go into a table that is shared: all who share it have never written there.
+    if (options_.zero_frame && leaf_level_ == 1) return map_zero_frame(*slot, violation.gpa);
+    return resolve_write(violation.gpa);
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::resolve_write(Gpa gpa) {
+    auto const found = private_slot(gpa);
+    if (!found) return std::unexpected(found.error());
+    auto const& [slot, duty, tables_unshared] = *found;
+
+    std::expected<Resolution, SpaceError> answer = Resolution{Resolution::Kind::already_mapped, {}};
+    if (!slot.entry.present()) {
+        answer = fill(slot, gpa);
+    } else if (!slot.entry.permissions().write) {
+        answer = break_copy_on_write(slot);
+    }
+    if (!answer) return answer;
+    answer->duty |= duty;
+    answer->tables_unshared = tables_unshared;
+    return answer;
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+auto GuestSpace<Ept, Memory>::private_slot(Gpa gpa) -> std::expected<PrivateSlot, SpaceError> {
+    PrivateSlot result{};
+    Hpa table = *root_;
+    for (unsigned level = Ept::levels;; --level) {
+        Hpa const address =
+            table + std::uint64_t{Ept::index(gpa, level)} * sizeof(typename Ept::Word);
+        auto const word = memory_.template read<typename Ept::Word>(address);
+        if (!word) return std::unexpected(SpaceError::denied);
+        typename Ept::Entry entry{*word};
+        result.slot = {address, level, entry};
+        if (level == leaf_level_ || !entry.present() || format_.leaf(entry, level)) return result;
+
+        if (!entry.permissions().write) {
+            auto const own = unshare(result.slot);
+            if (!own) return std::unexpected(own.error());
+            result.tables_unshared += own->table() != entry.table() ? 1 : 0;
+            result.duty |= replace(result.slot, *own);
+            entry = *own;
+        }
+        table = Hpa{entry.table()};
+    }
+}
+
+/// The entry that leads to a table of the space's own with the contents of the one that `slot`
+/// leads to: a copy, or the table itself where nobody else is left.
+template <PagingFormat Ept, HostMemory Memory>
+auto GuestSpace<Ept, Memory>::unshare(Slot<Ept> const& slot)
+    -> std::expected<typename Ept::Entry, SpaceError> {
+    Hpa const shared{slot.entry.table()};
+    if (pool_->references(shared) == 1) return Ept::Entry::to_table(shared.value());
+    auto const copy = pool_->allocate(0);
+    if (!copy) return std::unexpected(SpaceError::out_of_frames);
+    ++tables_;
+    share_entries(format_, shared, *copy, slot.level - 1, memory_, *pool_);
+    pool_->release(shared);
+    return Ept::Entry::to_table(copy->value());
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+Duty GuestSpace<Ept, Memory>::replace(Slot<Ept> const& slot, typename Ept::Entry entry) {
+    (void)memory_.write(slot.address, entry.word());
+    return duty_of_change(format_, slot.entry, entry, slot.level);
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+std::expected<Resolution, SpaceError>
+GuestSpace<Ept, Memory>::break_copy_on_write(Slot<Ept> const& slot) {
+    PageSize const size = Ept::page_size(slot.level);
+    Hpa const shared{slot.entry.frame(size)};
+    bool const is_zero = shared == options_.zero_frame;
+    if (!is_zero && pool_->references(shared) == 1) {
+        auto const writable = Ept::Entry::to_frame(shared.value(), slot.level, read_write_execute);
+        return Resolution{Resolution::Kind::taken_over, replace(slot, writable)};
+    }
+    auto const frame = pool_->allocate(order_of(size));
+    if (!frame) return std::unexpected(SpaceError::out_of_frames);
+    if (is_zero) {
+        memory_.zero(*frame, size.bytes());
+    } else {
+        memory_.copy(shared, *frame, size.bytes());
+    }
+    Duty const duty =
+        replace(slot, Ept::Entry::to_frame(frame->value(), slot.level, read_write_execute));
+    pool_->release(shared);
+    ++leaves_;
+    return Resolution{is_zero ? Resolution::Kind::zero_filled : Resolution::Kind::copied, duty};
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::map_zero_frame(Slot<Ept> const& slot,
+                                                                              Gpa gpa) {
+    Tables tables{*this};
+    auto const leaf = Ept::Entry::to_frame(options_.zero_frame->value(), 1, read_execute);
+    auto const duty = install(format_, slot, gpa, 1, leaf, memory_, tables);
+    if (!duty) return std::unexpected(SpaceError::out_of_frames);
+    pool_->retain(*options_.zero_frame);
+    return Resolution{Resolution::Kind::zero_shared, *duty};
 }
 
 template <PagingFormat Ept, HostMemory Memory>
@@ -187,6 +332,30 @@ std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::fill(Slot<Ept> co
     }
     ++leaves_;
     return Resolution{Resolution::Kind::zero_filled, *duty};
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+struct GuestSpace<Ept, Memory>::Cloned {
+    GuestSpace space;
+    /// What the space that was cloned has to invalidate before it runs on.
+    Duty duty;
+};
+
+template <PagingFormat Ept, HostMemory Memory>
+auto GuestSpace<Ept, Memory>::clone() -> std::expected<Cloned, SpaceError> {
+    auto made = create(*pool_, memory_, format_, options_);
+    if (!made) return std::unexpected(made.error());
+    Cloned cloned{std::move(*made), {}};
+
+    // Only entries that the guest's memory reaches can be present: one for each 512 GiB with four
+    // levels.
+    std::uint64_t const entries = pages_for(options_.memory_bytes, Ept::page_size(Ept::levels));
+    for (std::uint64_t index = 0; index < entries; ++index) {
+        std::uint64_t const offset = index * sizeof(typename Ept::Word);
+        cloned.duty |= share_entry(format_, *root_ + offset, *cloned.space.root_ + offset,
+                                   Ept::levels, memory_, *pool_);
+    }
+    return cloned;
 }
 
 template <PagingFormat Ept, HostMemory Memory>
@@ -264,13 +433,28 @@ std::expected<void, SpaceError> GuestSpace<Ept, Memory>::read(Gpa from,
                           });
 }
 
+/// One reference less to `table`; with the last one goes what it points to.
+template <PagingFormat Ept, HostMemory Memory>
+void GuestSpace<Ept, Memory>::release_table(Hpa table, unsigned level) {
+    if (pool_->references(table) == 1) {
+        for (std::uint64_t offset = 0; offset < page_4k.bytes();
+             offset += sizeof(typename Ept::Word)) {
+            auto const word = memory_.template read<typename Ept::Word>(table + offset);
+            typename Ept::Entry const entry{word ? *word : 0};
+            if (!entry.present()) continue;
+            if (format_.leaf(entry, level)) {
+                pool_->release(Hpa{entry.frame(Ept::page_size(level))});
+            } else {
+                release_table(Hpa{entry.table()}, level - 1);
+            }
+        }
+    }
+    pool_->release(table);
+}
+
 template <PagingFormat Ept, HostMemory Memory>
 void GuestSpace<Ept, Memory>::release_everything() {
-    if (!root_) return;
-    visit_entries(format_, *root_, memory_, [&](unsigned level, auto entry, bool is_leaf) {
-        pool_->release(Hpa{is_leaf ? entry.frame(Ept::page_size(level)) : entry.table()});
-    });
-    pool_->release(*root_);
+    if (root_) release_table(*root_, Ept::levels);
     root_.reset();
 }
 

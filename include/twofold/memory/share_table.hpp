@@ -1,0 +1,52 @@
+// Sharing of whole EPT subtrees: what makes a clone cost the same however much memory it has.
+//
+// The law that everything here keeps: an entry that allows writing is the only entry that points to
+// what it points to. So a path whose every entry allows writing is private, and a frame that two
+// entries point to is writable through neither.
+#pragma once
+
+#include <twofold/memory/frame_pool.hpp>
+#include <twofold/paging/map.hpp>
+
+#include <cstdint>
+#include <optional>
+
+namespace twofold {
+
+/// The entry without its write permission; everything else as it was.
+template <class Entry>
+constexpr Entry without_write(Entry entry) {
+    return Entry{entry.word() & ~Entry::write_bit};
+}
+
+/// Makes the entry at `from` that of `to` as well, read-only in both, with one more reference to
+/// what it points to. Returns what the spaces that reach `from` must invalidate.
+template <PagingFormat Format, class Memory>
+Duty share_entry(Format const& format, Hpa from, Hpa to, unsigned level, Memory& memory,
+                 FramePool& pool) {
+    using Entry = typename Format::Entry;
+    Entry const entry{*memory.template read<typename Format::Word>(from)};
+    if (!entry.present()) return {};
+    pool.retain(
+        Hpa{format.leaf(entry, level) ? entry.frame(Format::page_size(level)) : entry.table()});
+    Entry const kept = without_write(entry);
+    if (kept != entry) (void)memory.write(from, kept.word());
+    (void)memory.write(to, kept.word());
+    return duty_of_change(format, entry, kept, level);
+}
+
+/// Makes the entries of the table `from` those of `to` as well. `to` must be a frame of the
+/// caller's that nothing points to yet; all of it is overwritten. No path through `from` may allow
+/// writing: then nothing has to be invalidated.
+template <PagingFormat Format, class Memory>
+void share_entries(Format const& format, Hpa from, Hpa to, unsigned level, Memory& memory,
+                   FramePool& pool) {
+    memory.zero(to, page_4k.bytes());
+    for (std::uint64_t offset = 0; offset < page_4k.bytes();
+         offset += sizeof(typename Format::Word)) {
+        // Whoever reaches `from` has had no write permission since a clone took it away above.
+        (void)share_entry(format, from + offset, to + offset, level, memory, pool);
+    }
+}
+
+} // namespace twofold
