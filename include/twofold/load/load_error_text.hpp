@@ -14,9 +14,10 @@ namespace detail {
 
 enum class NumberStyle : std::uint8_t { none, decimal, hexadecimal };
 
-/// What follows "FIELD is FOUND": text, the number that was expected, text.
+/// How to write "FIELD is FOUND", and what follows: text, the number that was expected, text.
 struct Remark {
-    std::string_view before;
+    NumberStyle found = NumberStyle::hexadecimal;
+    std::string_view before = {};
     NumberStyle expected = NumberStyle::none;
     std::string_view after = {};
 };
@@ -25,18 +26,20 @@ constexpr Remark remark_on_header(LoadErrorKind kind) {
     using enum LoadErrorKind;
     using enum NumberStyle;
     switch (kind) {
-    case wrong_class: return {"it must be ", decimal, " (64-bit): build with -m64"};
-    case wrong_byte_order: return {"it must be ", decimal, " (little-endian)"};
-    case wrong_version: return {"it must be ", decimal, ", the only version there is"};
-    case wrong_machine: return {"it must be ", decimal, " (x86-64)"};
+    case wrong_class: return {decimal, "it must be ", decimal, " (64-bit): build with -m64"};
+    case wrong_byte_order: return {decimal, "it must be ", decimal, " (little-endian)"};
+    case wrong_version: return {decimal, "it must be ", decimal, ", the only version there is"};
+    case wrong_machine: return {decimal, "it must be ", decimal, " (x86-64)"};
     case wrong_type:
-        return {"it must be ", decimal,
+        return {decimal, "it must be ", decimal,
                 " (executable at a fixed address): link with -static -no-pie"};
-    case wrong_program_header_size: return {"it must be ", decimal, ", as ELF64 has it"};
-    case program_headers_outside_file: return {"it lies beyond the file's ", hexadecimal, " bytes"};
-    case truncated_program_headers: return {"the file ends after ", decimal, " of them"};
-    case nothing_to_load: return {"none of them is a PT_LOAD with p_memsz above 0"};
-    case entry_outside_segments: return {"it must lie within a segment that is loaded"};
+    case wrong_program_header_size: return {decimal, "it must be ", decimal, ", as ELF64 has it"};
+    case program_headers_outside_file:
+        return {hexadecimal, "it lies beyond the file's ", hexadecimal, " bytes"};
+    case truncated_program_headers: return {decimal, "the file ends after ", decimal, " of them"};
+    case nothing_to_load: return {decimal, "none of them is a PT_LOAD with p_memsz above 0"};
+    case entry_outside_segments:
+        return {hexadecimal, "it must lie within a segment that is loaded"};
     default: return {};
     }
 }
@@ -46,22 +49,28 @@ constexpr Remark remark_on_program_header(LoadErrorKind kind) {
     using enum NumberStyle;
     switch (kind) {
     case dynamically_linked:
-        return {"that asks for a dynamic loader, and a guest has none: link with -static -no-pie"};
-    case segment_outside_file: return {"it lies beyond the file's ", hexadecimal, " bytes"};
+        return {decimal,
+                "that asks for a dynamic loader, and a guest has none: link with -static -no-pie"};
+    case segment_outside_file:
+        return {hexadecimal, "it lies beyond the file's ", hexadecimal, " bytes"};
     case segment_reaches_beyond_file:
-        return {"it must be at most ", hexadecimal, ": there the file ends"};
-    case more_in_file_than_in_memory: return {"it must be at most p_memsz, ", hexadecimal};
-    case alignment_not_power_of_two: return {"it must be 0 or a power of two"};
+        return {hexadecimal, "it must be at most ", hexadecimal, ": there the file ends"};
+    case more_in_file_than_in_memory:
+        return {hexadecimal, "it must be at most p_memsz, ", hexadecimal};
+    case alignment_not_power_of_two: return {hexadecimal, "it must be 0 or a power of two"};
     case misaligned_segment:
-        return {"its remainder by p_align must be that of p_offset, ", hexadecimal};
+        return {hexadecimal, "its remainder by p_align must be that of p_offset, ", hexadecimal};
     case segment_outside_address_space:
-        return {"it must lie below ", hexadecimal, ", where a guest's address space ends"};
+        return {hexadecimal, "it must lie below ", hexadecimal,
+                ", where a guest's address space ends"};
     case segment_reaches_beyond_address_space:
-        return {"it must be at most ", hexadecimal, ": there a guest's address space ends"};
-    case segments_overlap: return {"it overlaps program header ", decimal};
-    case too_many_segments: return {"at most ", decimal, " segments can be loaded"};
+        return {hexadecimal, "it must be at most ", hexadecimal,
+                ": there a guest's address space ends"};
+    case segments_overlap: return {hexadecimal, "it overlaps program header ", decimal};
+    case too_many_segments: return {decimal, "at most ", decimal, " segments can be loaded"};
     case segment_outside_memory:
-        return {"it reaches beyond guest memory, of which ", decimal, " bytes would do"};
+        return {hexadecimal, "it reaches beyond guest memory, of which ", decimal,
+                " bytes would do"};
     default: return {};
     }
 }
@@ -90,8 +99,7 @@ constexpr void describe_field(LoadError const& error, Sink& sink) {
     abi::put(sink, " at offset ");
     abi::put_hexadecimal(sink, error.offset);
     abi::put(sink, " is ");
-    bool const decimal = remark.expected == NumberStyle::decimal && !error.program_header;
-    put_number(sink, decimal ? NumberStyle::decimal : NumberStyle::hexadecimal, error.found);
+    put_number(sink, remark.found, error.found);
     abi::put(sink, "; ");
     abi::put(sink, remark.before);
     put_number(sink, remark.expected, error.expected);
