@@ -76,7 +76,9 @@ class GuestSpace {
     ~GuestSpace() { release_everything(); }
 
     /// Answers a violation. On success the access can be repeated once the duty is done.
-    [[nodiscard]] std::expected<Resolution, SpaceError> resolve(Violation const& violation);
+    /// Flattened: this is the path that every first touch takes, and calls are a fifth of it.
+    [[nodiscard, gnu::flatten]] std::expected<Resolution, SpaceError>
+    resolve(Violation const& violation);
 
     /// Maps all memory that is not mapped yet.
     [[nodiscard]] std::expected<Duty, SpaceError> populate();
