@@ -130,7 +130,8 @@ TEST_CASE("a file for another machine is refused at e_machine") {
 }
 
 TEST_CASE("only executables at a fixed address are taken") {
-    for (unsigned const type : {ET_NONE, ET_REL, ET_DYN, ET_CORE}) {
+    for (unsigned const type :
+         {unsigned{ET_NONE}, unsigned{ET_REL}, unsigned{ET_DYN}, unsigned{ET_CORE}}) {
         auto file = valid_file();
         file.header.e_type = static_cast<Elf64_Half>(type);
         CHECK(error_of(file) == LoadError{LoadErrorKind::wrong_type, 16, "e_type", type, 2});
@@ -176,7 +177,7 @@ TEST_CASE("a file that loads nothing is refused") {
 }
 
 TEST_CASE("a file that asks for a dynamic loader is refused") {
-    for (Elf64_Word const type : {PT_INTERP, PT_DYNAMIC}) {
+    for (Elf64_Word const type : {Elf64_Word{PT_INTERP}, Elf64_Word{PT_DYNAMIC}}) {
         auto file = valid_file();
         file.program_headers[1].p_type = type;
         CHECK(error_of(file) ==
