@@ -41,15 +41,15 @@ template <GuestMemory M>
 [[nodiscard]] bool fill_with_leaves(LoadTarget<M>& target, Gpa table, std::uint64_t first,
                                     std::uint64_t memory_bytes, PageSize page) {
     std::array<std::uint64_t, 128> words;
-    unsigned const level = GuestPaging::level_of(page);
+    std::uint64_t const bits =
+        X86Entry::to_frame(0, GuestPaging::level_of(page), read_write_execute).word();
+    std::uint64_t frame = first;
     std::uint64_t const pages =
         std::min<std::uint64_t>(pages_for(memory_bytes - first, page), GuestPaging::entries);
     for (std::uint64_t done = 0; done < pages; done += words.size()) {
         std::uint64_t const count = std::min<std::uint64_t>(pages - done, words.size());
-        for (std::uint64_t i = 0; i < count; ++i) {
-            std::uint64_t const frame = first + (done + i) * page.bytes();
-            words[i] = X86Entry::to_frame(frame, level, read_write_execute).word();
-        }
+        for (std::uint64_t i = 0; i < count; ++i, frame += page.bytes())
+            words[i] = frame | bits;
         auto const bytes = std::as_bytes(std::span{words}.first(count));
         if (!target.place(table + done * sizeof(std::uint64_t), bytes)) return false;
     }
