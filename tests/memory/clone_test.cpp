@@ -1,4 +1,5 @@
 #include "catch.hpp"
+#include "support/pool_of.hpp"
 #include "support/recording_memory.hpp"
 #include "support/space_laws.hpp"
 
@@ -21,9 +22,8 @@ constexpr std::uint64_t mib = 1 << 20;
 constexpr std::uint64_t gib = 1 << 30;
 
 struct Fixture {
-    explicit Fixture(std::uint64_t frames = 8192) : metadata(frames), pool(metadata, 0) {
-        pool.add(Hpa{0}, Hpa{frames << 12});
-        zero_frame = pool.allocate(0);
+    explicit Fixture(std::uint64_t frames = 8192) : owned(frames) {
+        zero_frame = pool.allocate();
         memory.zero(*zero_frame, 4096);
     }
     Space space(std::uint64_t bytes, PageSize leaf = page_4k) {
@@ -32,8 +32,8 @@ struct Fixture {
         REQUIRE(made);
         return std::move(*made);
     }
-    std::vector<Frame> metadata;
-    FramePool pool;
+    PoolOf owned;
+    FramePool& pool = owned.pool;
     RecordingMemory memory;
     std::optional<Hpa> zero_frame;
 };
@@ -181,15 +181,32 @@ TEST_CASE("a read after the clone brings in the zero frame for all who share the
     CHECK(get(parent, 0x8000) == 0);
 }
 
-TEST_CASE("large leaves are shared and copied as wholes") {
+TEST_CASE("a large page that is shared is split by one store, and only what is written is copied") {
     Fixture f{4096};
-    auto parent = f.space(4 * mib, page_2m);
-    put(parent, 0x1000, 1);
-    auto child = clone_of(parent);
+    std::vector<std::optional<Space>> spaces;
+    spaces.reserve(2);
+    spaces.emplace_back(f.space(4 * mib, page_2m));
+    put(*spaces[0], 0x1000, 1);
+    put(*spaces[0], 0x2000, 3);
+    spaces.emplace_back(clone_of(*spaces[0]));
+    Space& parent = *spaces[0];
+    Space& child = *spaces[1];
     put(child, 0x1000, 2);
     CHECK(get(parent, 0x1000) == 1);
     CHECK(get(child, 0x1000) == 2);
-    CHECK(child.memory_frames() == 512);
+    CHECK(get(child, 0x2000) == 3);
+    CHECK(child.memory_frames() == 1);
+    CHECK(walk(Ept{}, parent.root(), Gpa{0}, f.memory)->page_size == page_2m);
+    CHECK(walk(Ept{}, child.root(), Gpa{0}, f.memory)->page_size == page_4k);
+    require_space_laws(spaces, f.pool, f.zero_frame);
+
+    put(parent, 0x1000, 4); // its page is its own by now: nothing is copied
+    CHECK(parent.memory_frames() == 512);
+    CHECK(get(child, 0x1000) == 2);
+    require_space_laws(spaces, f.pool, f.zero_frame);
+    spaces[0].reset();
+    require_space_laws(spaces, f.pool, f.zero_frame);
+    CHECK(get(child, 0x2000) == 3);
 }
 
 TEST_CASE(
@@ -226,8 +243,9 @@ struct Population {
 
     using Bytes = std::array<std::uint8_t, pages.size()>;
 
-    explicit Population(std::uint32_t seed) : random(seed) {
-        spaces.emplace_back(f.space(1024 * gib));
+    explicit Population(std::uint32_t seed, PageSize leaf = page_4k)
+        : f(leaf == page_4k ? 8192 : 65536), random(seed) {
+        spaces.emplace_back(f.space(1024 * gib, leaf));
         model.push_back({});
     }
 
@@ -300,7 +318,7 @@ struct Population {
 
 TEST_CASE("whatever is cloned, written, read and dropped, each space reads what it wrote") {
     for (std::uint32_t seed : {1U, 2U, 3U, 4U}) {
-        Population p{seed};
+        Population p{seed, seed % 2 == 0 ? page_2m : page_4k};
         for (int step = 0; step < 25'000; ++step) {
             p.step();
             if (step % 50 == 0) require_space_laws(p.spaces, p.f.pool, p.f.zero_frame);
@@ -313,7 +331,7 @@ TEST_CASE("whatever is cloned, written, read and dropped, each space reads what 
 }
 
 TEST_CASE("at every store on the way, every space reads exactly what it wrote before") {
-    Population p{99};
+    Population p{99, GENERATE(page_4k, page_2m)};
     for (int round = 0; round < 400; ++round) {
         for (int i = 0; i < 5; ++i)
             p.step();

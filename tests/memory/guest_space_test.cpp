@@ -1,4 +1,5 @@
 #include "catch.hpp"
+#include "support/pool_of.hpp"
 #include "support/recording_memory.hpp"
 
 #include <twofold/memory/guest_space.hpp>
@@ -18,11 +19,9 @@ using Space = GuestSpace<Ept, RecordingMemory>;
 constexpr std::uint64_t mib = 1 << 20;
 
 struct Fixture {
-    explicit Fixture(std::uint64_t frames) : metadata(frames), pool(metadata, 0) {
-        pool.add(Hpa{0}, Hpa{frames << 12});
-    }
-    std::vector<Frame> metadata;
-    FramePool pool;
+    explicit Fixture(std::uint64_t frames) : owned(frames) {}
+    PoolOf owned;
+    FramePool& pool = owned.pool;
     RecordingMemory memory;
 
     Space space(std::uint64_t bytes, PageSize leaf = page_4k) {

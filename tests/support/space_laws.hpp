@@ -7,55 +7,59 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
-#include <span>
+#include <unordered_set>
+#include <utility>
+#include <vector>
 
 namespace twofold::test {
 
-/// Counts, over all spaces, the entries that point to each frame; a table that several share is
-/// looked into once.
+/// Counts, over all spaces, the entries of each level that point to each frame; a table that
+/// several share is looked into once.
 template <class Space>
 class SpaceCensus {
   public:
+    /// A frame and the level of the leaf that maps it; tables count as level 1.
+    using Target = std::pair<std::uint64_t, unsigned>;
+
     explicit SpaceCensus(std::vector<std::optional<Space>>& spaces) {
         for (auto& space : spaces) {
             if (!space) continue;
-            ++pointers_[space->root().value()];
+            ++pointers_[{space->root().value(), 1}];
             visit(*space, space->root(), 4);
         }
     }
 
-    /// Entries (and spaces, for their roots) that point to each frame in use.
-    [[nodiscard]] std::map<std::uint64_t, std::uint64_t> const& pointers() const {
-        return pointers_;
-    }
-    /// 4 KiB frames that all of this takes.
-    [[nodiscard]] std::uint64_t frames() const { return frames_; }
-    /// Frames that an entry which allows writing points to.
-    [[nodiscard]] std::set<std::uint64_t> const& writable() const { return writable_; }
+    [[nodiscard]] std::map<Target, std::uint64_t> const& pointers() const { return pointers_; }
+    /// 4 KiB frames that all of this reaches.
+    [[nodiscard]] std::uint64_t frames() const { return frames_.size(); }
+    /// What an entry that allows writing points to.
+    [[nodiscard]] std::set<Target> const& writable() const { return writable_; }
 
   private:
     void visit(Space& space, Hpa table, unsigned level) {
-        if (!seen_.insert(table.value()).second) return;
-        ++frames_;
+        if (!tables_.insert(table.value()).second) return;
+        frames_.insert(table.value());
         for (std::uint64_t index = 0; index < 512; ++index) {
             EptEntry const entry{
                 space.memory().template get<std::uint64_t>(table.value() + 8 * index)};
             if (!entry.present()) continue;
             PageSize const size{12 + 9 * (level - 1)};
             bool const leaf = entry.leaf(level);
-            std::uint64_t const target = leaf ? entry.frame(size) : entry.table();
-            ++pointers_[target];
+            Target const target{leaf ? entry.frame(size) : entry.table(), leaf ? level : 1};
             if (entry.permissions().write) writable_.insert(target);
-            if (!leaf) visit(space, Hpa{target}, level - 1);
-            if (leaf && seen_.insert(target).second) frames_ += size.frames();
+            if (++pointers_[target] > 1 && leaf) continue;
+            if (!leaf) visit(space, Hpa{target.first}, level - 1);
+            for (std::uint64_t part = 0; leaf && part < size.bytes(); part += 4096)
+                frames_.insert(target.first + part);
         }
     }
 
-    std::map<std::uint64_t, std::uint64_t> pointers_;
-    std::set<std::uint64_t> seen_;
-    std::set<std::uint64_t> writable_;
-    std::uint64_t frames_ = 0;
+    std::map<Target, std::uint64_t> pointers_;
+    std::unordered_set<std::uint64_t> tables_;
+    std::unordered_set<std::uint64_t> frames_;
+    std::set<Target> writable_;
 };
 
 /// Reference counts are counts of entries; what may be written through an entry has that entry
@@ -66,16 +70,18 @@ void require_space_laws(std::vector<std::optional<Space>>& spaces, FramePool& po
                         std::optional<Hpa> held = std::nullopt) {
     SpaceCensus<Space> const census{spaces};
     bool held_seen = false;
-    for (auto const& [frame, pointers] : census.pointers()) {
+    for (auto const& [target, pointers] : census.pointers()) {
+        auto const [frame, level] = target;
         bool const is_held = held && held->value() == frame;
         held_seen = held_seen || is_held;
-        if (pool.references(Hpa{frame}) != pointers + (is_held ? 1 : 0)) {
-            FAIL("frame " << frame << " has " << pool.references(Hpa{frame}) << " references and "
-                          << pointers << " entries");
+        if (pool.references(Hpa{frame}, level) != pointers + (is_held ? 1 : 0)) {
+            FAIL("frame " << frame << " has " << pool.references(Hpa{frame}, level)
+                          << " references and " << pointers << " entries at level " << level);
         }
     }
-    for (std::uint64_t const frame : census.writable()) {
-        if (pool.references(Hpa{frame}) != 1) FAIL("frame " << frame << " is writable and shared");
+    for (auto const& [frame, level] : census.writable()) {
+        if (!pool.exclusive(Hpa{frame}, level))
+            FAIL("frame " << frame << " is writable and shared");
     }
     if (pool.frames_used() != census.frames() + (held && !held_seen ? 1 : 0)) {
         FAIL(pool.frames_used() << " frames in use, " << census.frames() << " reachable");

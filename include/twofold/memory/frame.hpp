@@ -18,7 +18,7 @@ static_assert(order_of(page_2m) == 9 && order_of(page_1g) == largest_order);
 using FreeHook =
     boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 
-/// One 4 KiB frame. Fields other than `state` are meaningful at the head of a block only.
+/// One 4 KiB frame. Meaningful at the head of a block only.
 struct Frame : FreeHook {
     enum class State : std::uint8_t {
         /// No memory that the pool owns.
@@ -27,10 +27,8 @@ struct Frame : FreeHook {
         allocated,
     };
 
-    std::uint32_t references = 0;
     State state = State::absent;
     std::uint8_t order = 0;
 };
-static_assert(sizeof(Frame) <= 32, "metadata is at most 32 bytes a frame");
 
 } // namespace twofold

@@ -1,8 +1,9 @@
-// The frames of host memory: a buddy allocator over Boost.Intrusive lists.
+// The frames of host memory: a buddy allocator over Boost.Intrusive lists, with a count of the
+// page-table entries that point to each frame.
 #pragma once
 
 #include <twofold/arch/address.hpp>
-#include <twofold/memory/frame.hpp>
+#include <twofold/memory/frame_metadata.hpp>
 
 #include <algorithm>
 #include <array>
@@ -13,15 +14,20 @@
 
 namespace twofold {
 
-/// Hands out blocks of 2^order frames, each aligned to its size. Touches its metadata only, never
-/// the frames themselves, and keeps a count of references for each block. Not thread-safe.
+/// Hands out blocks of 2^order frames, each aligned to its size, and takes them back when the last
+/// entry that points to them is gone. Touches its metadata only, never the frames themselves. Not
+/// thread-safe.
+///
+/// References are counted by the level of the entry that points: a 4 KiB frame can be reached by
+/// level-1 entries (leaves, and every entry that leads to a table counts as one), by a 2 MiB leaf
+/// around it (level 2) and by a 1 GiB leaf (level 3), all at once where spaces that share a large
+/// frame have split it. A frame is free when none of the three is left.
 class FramePool {
   public:
-    /// `metadata[i]` will describe frame number `first_frame + i`; it must be freshly constructed
-    /// and outlive the pool. `first_frame` must be a multiple of 2^18, so that alignment in the
-    /// array is alignment in memory. All frames start absent.
-    FramePool(std::span<Frame> metadata, std::uint64_t first_frame)
-        : frames_(metadata), first_(first_frame) {}
+    /// `metadata` describes the frames from number `first_frame` on, a multiple of 2^18, so that
+    /// alignment in the arrays is alignment in memory. All frames start absent.
+    FramePool(FrameMetadata const& metadata, std::uint64_t first_frame)
+        : data_(metadata), first_(first_frame) {}
 
     FramePool(FramePool const&) = delete;
     FramePool& operator=(FramePool const&) = delete;
@@ -31,19 +37,32 @@ class FramePool {
     /// many frames were taken.
     std::uint64_t add(Hpa begin, Hpa end);
 
-    /// A block of 2^order frames with one reference, contents undefined, or nothing when there is
-    /// none.
-    [[nodiscard]] std::optional<Hpa> allocate(unsigned order);
+    /// A frame for a leaf at `level`, 1 to 3, or a table (level 1), with one reference, contents
+    /// undefined; or nothing when there is none.
+    [[nodiscard]] std::optional<Hpa> allocate(unsigned level = 1);
 
-    /// One more reference to the block at `head`, which must be allocated.
-    void retain(Hpa head) { ++frame(head).references; }
+    /// One more entry at `level` points to `frame`, which must have a reference.
+    void retain(Hpa frame, unsigned level = 1) { ++count(frame, level); }
 
-    /// One reference less; the block is free when it was the last. Returns the references left.
-    std::uint32_t release(Hpa head);
+    /// One entry at `level` less points to `frame`. What no entry of any level reaches any more is
+    /// free. Returns the references left at this level.
+    std::uint32_t release(Hpa frame, unsigned level = 1);
 
-    [[nodiscard]] std::uint32_t references(Hpa head) const {
-        return frames_[index(head)].references;
+    /// Entries at `level` that point to `frame`.
+    [[nodiscard]] std::uint32_t references(Hpa frame, unsigned level = 1) const {
+        return data_.references[level - 1][index(frame) >> shift(level)];
     }
+    /// One entry at `level` points to `frame`, and nothing else reaches any part of it.
+    [[nodiscard]] bool exclusive(Hpa frame, unsigned level) const;
+
+    /// Before a large leaf becomes a table: its parts become blocks of the next smaller size, each
+    /// with one more reference, the whole has one less. `frame` must have a reference at `level`, 2
+    /// or 3.
+    void split(Hpa frame, unsigned level);
+
+    /// The opposite: 512 neighbours, each with the one reference that is about to go, become one
+    /// block with one reference at `level`.
+    void join(Hpa frame, unsigned level);
 
     /// Counts of 4 KiB frames.
     [[nodiscard]] std::uint64_t frames_total() const { return total_; }
@@ -53,15 +72,21 @@ class FramePool {
   private:
     using FreeList = boost::intrusive::list<Frame, boost::intrusive::constant_time_size<false>>;
 
+    static constexpr unsigned shift(unsigned level) { return 9 * (level - 1); }
     [[nodiscard]] std::uint64_t index(Hpa hpa) const { return (hpa.value() >> 12) - first_; }
     [[nodiscard]] Hpa address(std::uint64_t at) const { return Hpa{(first_ + at) << 12}; }
-    [[nodiscard]] Frame& frame(Hpa hpa) { return frames_[index(hpa)]; }
+    [[nodiscard]] std::uint32_t& count(Hpa frame, unsigned level) {
+        return data_.references[level - 1][index(frame) >> shift(level)];
+    }
+    /// A leaf of a level above `level` reaches the frame at `at`.
+    [[nodiscard]] bool reached_from_above(std::uint64_t at, unsigned level) const;
 
     void put(std::uint64_t at, unsigned order);
     void merge_and_put(std::uint64_t at, unsigned order);
+    void free_block(std::uint64_t at, unsigned level);
     std::uint64_t take_first(unsigned order);
 
-    std::span<Frame> frames_;
+    FrameMetadata data_;
     std::uint64_t first_;
     std::uint64_t total_ = 0;
     std::uint64_t free_ = 0;
@@ -71,7 +96,7 @@ class FramePool {
 };
 
 inline void FramePool::put(std::uint64_t at, unsigned order) {
-    Frame& head = frames_[at];
+    Frame& head = data_.frames[at];
     head.state = Frame::State::free;
     head.order = static_cast<std::uint8_t>(order);
     lists_[order].push_front(head);
@@ -83,10 +108,11 @@ inline std::uint64_t FramePool::take_first(unsigned order) {
     Frame& head = list.front();
     list.pop_front();
     if (list.empty()) available_ &= ~(1U << order);
-    return static_cast<std::uint64_t>(&head - frames_.data());
+    return static_cast<std::uint64_t>(&head - data_.frames.data());
 }
 
-inline std::optional<Hpa> FramePool::allocate(unsigned order) {
+inline std::optional<Hpa> FramePool::allocate(unsigned level) {
+    unsigned const order = shift(level);
     std::uint32_t const fitting = available_ & ~((1U << order) - 1);
     if (fitting == 0) return std::nullopt;
 
@@ -96,10 +122,10 @@ inline std::optional<Hpa> FramePool::allocate(unsigned order) {
         --from;
         put(at + (std::uint64_t{1} << from), from);
     }
-    Frame& head = frames_[at];
+    Frame& head = data_.frames[at];
     head.state = Frame::State::allocated;
     head.order = static_cast<std::uint8_t>(order);
-    head.references = 1;
+    data_.references[level - 1][at >> order] = 1;
     free_ -= std::uint64_t{1} << order;
     return address(at);
 }
@@ -107,8 +133,8 @@ inline std::optional<Hpa> FramePool::allocate(unsigned order) {
 inline void FramePool::merge_and_put(std::uint64_t at, unsigned order) {
     for (; order < largest_order; ++order) {
         std::uint64_t const buddy = at ^ (std::uint64_t{1} << order);
-        if (buddy >= frames_.size()) break;
-        Frame& neighbour = frames_[buddy];
+        if (buddy >= data_.frames.size()) break;
+        Frame& neighbour = data_.frames[buddy];
         if (neighbour.state != Frame::State::free || neighbour.order != order) break;
         FreeList& list = lists_[order];
         list.erase(list.iterator_to(neighbour));
@@ -118,16 +144,67 @@ inline void FramePool::merge_and_put(std::uint64_t at, unsigned order) {
     put(at, order);
 }
 
-inline std::uint32_t FramePool::release(Hpa head) {
-    Frame& block = frame(head);
-    if (--block.references > 0) return block.references;
-    free_ += std::uint64_t{1} << block.order;
-    merge_and_put(index(head), block.order);
-    return 0;
+inline bool FramePool::reached_from_above(std::uint64_t at, unsigned level) const {
+    for (unsigned above = level + 1; above <= 3; ++above) {
+        if (data_.references[above - 1][at >> shift(above)] != 0) return true;
+    }
+    return false;
+}
+
+inline bool FramePool::exclusive(Hpa frame, unsigned level) const {
+    std::uint64_t const at = index(frame);
+    // A block that was split for one of its sharers may be reached in parts.
+    return references(frame, level) == 1 && data_.frames[at].order == shift(level) &&
+           !reached_from_above(at, level);
+}
+
+/// Frees what no entry reaches of the block at `at`, to which no entry at `level` or above points
+/// any more.
+inline void FramePool::free_block(std::uint64_t at, unsigned level) {
+    unsigned const order = shift(level);
+    if (data_.frames[at].order == order) {
+        free_ += std::uint64_t{1} << order;
+        merge_and_put(at, order);
+        return;
+    }
+    std::uint64_t const part = std::uint64_t{1} << shift(level - 1);
+    for (unsigned i = 0; i < 512; ++i, at += part) {
+        if (data_.references[level - 2][at >> shift(level - 1)] == 0) free_block(at, level - 1);
+    }
+}
+
+inline std::uint32_t FramePool::release(Hpa frame, unsigned level) {
+    std::uint32_t const left = --count(frame, level);
+    std::uint64_t const at = index(frame);
+    if (left == 0 && !reached_from_above(at, level)) free_block(at, level);
+    return left;
+}
+
+inline void FramePool::split(Hpa frame, unsigned level) {
+    std::uint64_t const at = index(frame);
+    std::uint64_t const part = std::uint64_t{1} << shift(level - 1);
+    bool const whole = data_.frames[at].order == shift(level);
+    for (unsigned i = 0; i < 512; ++i) {
+        std::uint64_t const head = at + i * part;
+        ++data_.references[level - 2][head >> shift(level - 1)];
+        if (!whole) continue;
+        data_.frames[head].state = Frame::State::allocated;
+        data_.frames[head].order = static_cast<std::uint8_t>(shift(level - 1));
+    }
+    --count(frame, level);
+}
+
+inline void FramePool::join(Hpa frame, unsigned level) {
+    std::uint64_t const at = index(frame);
+    std::uint64_t const part = std::uint64_t{1} << shift(level - 1);
+    for (unsigned i = 0; i < 512; ++i)
+        data_.references[level - 2][(at + i * part) >> shift(level - 1)] = 0;
+    data_.frames[at].order = static_cast<std::uint8_t>(shift(level));
+    count(frame, level) = 1;
 }
 
 inline std::uint64_t FramePool::add(Hpa begin, Hpa end) {
-    std::uint64_t const last = std::min(end.value() >> 12, first_ + frames_.size());
+    std::uint64_t const last = std::min(end.value() >> 12, first_ + data_.frames.size());
     std::uint64_t const from =
         std::max((begin.value() >> 12) + (begin.is_aligned(4096) ? 0 : 1), first_);
     if (from >= last) return 0;

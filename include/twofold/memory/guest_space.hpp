@@ -65,7 +65,8 @@ struct Resolution {
 struct SpaceOptions {
     /// Bytes; the guest's memory is [0, memory_bytes).
     std::uint64_t memory_bytes;
-    /// The size of each leaf, and so of each frame that a violation brings.
+    /// The largest leaf, and so the largest frame that a violation brings. Smaller ones are used
+    /// where memory has no free block of the size, or where smaller pages are mapped already.
     PageSize leaf = page_4k;
     /// A frame of zeros, of the pool, that answers first reads of 4 KiB pages; none: a first read
     /// gets a frame of its own.
@@ -83,7 +84,7 @@ class GuestSpace {
     GuestSpace(GuestSpace&& other) noexcept
         : pool_(other.pool_), memory_(std::move(other.memory_)), format_(other.format_),
           options_(other.options_), leaf_level_(other.leaf_level_),
-          root_(std::exchange(other.root_, std::nullopt)), leaves_(other.leaves_),
+          root_(std::exchange(other.root_, std::nullopt)), frames_(other.frames_),
           tables_(other.tables_) {}
     GuestSpace& operator=(GuestSpace&&) = delete;
     ~GuestSpace() { release_everything(); }
@@ -117,7 +118,7 @@ class GuestSpace {
     [[nodiscard]] SpaceOptions const& options() const { return options_; }
     /// Frames of 4 KiB that this space took from the pool for memory, and for EPT tables, the root
     /// included. What it shares with the space that it was cloned from counts there.
-    [[nodiscard]] std::uint64_t memory_frames() const { return leaves_ * options_.leaf.frames(); }
+    [[nodiscard]] std::uint64_t memory_frames() const { return frames_; }
     [[nodiscard]] std::uint64_t table_frames() const { return tables_; }
 
   private:
@@ -140,14 +141,21 @@ class GuestSpace {
     };
     std::expected<PrivateSlot, SpaceError> private_slot(Gpa gpa);
     std::expected<typename Ept::Entry, SpaceError> unshare(Slot<Ept> const& slot);
+    std::expected<typename Ept::Entry, SpaceError> split(Slot<Ept> const& slot);
+    bool must_split(Slot<Ept> const& slot) const;
     std::expected<Resolution, SpaceError> resolve_read(Violation const& violation);
     std::expected<Resolution, SpaceError> resolve_write(Gpa gpa);
     std::expected<Resolution, SpaceError> fill(Slot<Ept> const& slot, Gpa gpa);
+    struct LeafFrame {
+        unsigned level;
+        std::optional<Hpa> frame;
+    };
+    LeafFrame allocate_leaf(Slot<Ept> const& slot, Gpa gpa);
     std::expected<Resolution, SpaceError> map_zero_frame(Slot<Ept> const& slot, Gpa gpa);
     std::expected<Resolution, SpaceError> break_copy_on_write(Slot<Ept> const& slot);
     Duty replace(Slot<Ept> const& slot, typename Ept::Entry entry);
 
-    std::expected<Hpa, SpaceError> host_address(Gpa gpa, Access access);
+    std::expected<Translation<Hpa>, SpaceError> reach(Gpa gpa, Access access);
     template <class Action>
     std::expected<void, SpaceError> for_each_piece(Gpa gpa, std::uint64_t bytes, Access access,
                                                    Action&& action);
@@ -160,7 +168,7 @@ class GuestSpace {
     SpaceOptions options_;
     unsigned leaf_level_;
     std::optional<Hpa> root_;
-    std::uint64_t leaves_ = 0;
+    std::uint64_t frames_ = 0;
     std::uint64_t tables_ = 0;
 };
 
@@ -182,7 +190,7 @@ GuestSpace<Ept, Memory>::create(FramePool& pool, Memory memory, Ept const& forma
 
 template <PagingFormat Ept, HostMemory Memory>
 std::optional<Hpa> GuestSpace<Ept, Memory>::Tables::allocate_table() {
-    auto const table = space.pool_->allocate(0);
+    auto const table = space.pool_->allocate();
     if (!table) return std::nullopt;
     space.memory_.zero(*table, page_4k.bytes());
     ++space.tables_;
@@ -206,7 +214,7 @@ std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::resolve(Violation
 template <PagingFormat Ept, HostMemory Memory>
 std::expected<Resolution, SpaceError>
 GuestSpace<Ept, Memory>::resolve_read(Violation const& violation) {
-    auto const slot = find_slot(format_, *root_, violation.gpa, leaf_level_, memory_);
+    auto const slot = find_slot(format_, *root_, violation.gpa, 1, memory_);
     if (!slot) return std::unexpected(SpaceError::denied);
     if (slot->entry.present()) {
         if (!slot->entry.permissions().allow(violation.access))
@@ -247,17 +255,47 @@ auto GuestSpace<Ept, Memory>::private_slot(Gpa gpa) -> std::expected<PrivateSlot
         if (!word) return std::unexpected(SpaceError::denied);
         typename Ept::Entry entry{*word};
         result.slot = {address, level, entry};
-        if (level == leaf_level_ || !entry.present() || format_.leaf(entry, level)) return result;
+        if (!entry.present()) return result;
+        bool const leaf = format_.leaf(entry, level);
+        if (leaf && !must_split(result.slot)) return result;
 
         if (!entry.permissions().write) {
-            auto const own = unshare(result.slot);
+            auto const own = leaf ? split(result.slot) : unshare(result.slot);
             if (!own) return std::unexpected(own.error());
-            result.tables_unshared += own->table() != entry.table() ? 1 : 0;
+            result.tables_unshared += !leaf && own->table() != entry.table() ? 1 : 0;
             result.duty |= replace(result.slot, *own);
             entry = *own;
         }
         table = Hpa{entry.table()};
     }
+}
+
+/// A large page that others reach as well is not copied whole: its parts are, one by one, when they
+/// are written.
+template <PagingFormat Ept, HostMemory Memory>
+bool GuestSpace<Ept, Memory>::must_split(Slot<Ept> const& slot) const {
+    return slot.level > 1 && !slot.entry.permissions().write &&
+           !pool_->exclusive(Hpa{slot.entry.frame(Ept::page_size(slot.level))}, slot.level);
+}
+
+/// The entry that leads to a table of the next smaller pages in place of the large one at `slot`:
+/// the same frames, permissions, memory type and accessed and dirty bits. The table is complete
+/// before anything leads to it.
+template <PagingFormat Ept, HostMemory Memory>
+auto GuestSpace<Ept, Memory>::split(Slot<Ept> const& slot)
+    -> std::expected<typename Ept::Entry, SpaceError> {
+    auto const table = pool_->allocate();
+    if (!table) return std::unexpected(SpaceError::out_of_frames);
+    ++tables_;
+    PageSize const part = Ept::page_size(slot.level - 1);
+    auto const word =
+        slot.level == 2 ? slot.entry.word() & ~Ept::Entry::large_page_bit : slot.entry.word();
+    for (std::uint64_t index = 0; index < Ept::entries; ++index) {
+        (void)memory_.write(*table + index * sizeof(typename Ept::Word),
+                            word + index * part.bytes());
+    }
+    pool_->split(Hpa{slot.entry.frame(Ept::page_size(slot.level))}, slot.level);
+    return Ept::Entry::to_table(table->value());
 }
 
 /// The entry that leads to a table of the space's own with the contents of the one that `slot`
@@ -267,7 +305,7 @@ auto GuestSpace<Ept, Memory>::unshare(Slot<Ept> const& slot)
     -> std::expected<typename Ept::Entry, SpaceError> {
     Hpa const shared{slot.entry.table()};
     if (pool_->references(shared) == 1) return Ept::Entry::to_table(shared.value());
-    auto const copy = pool_->allocate(0);
+    auto const copy = pool_->allocate();
     if (!copy) return std::unexpected(SpaceError::out_of_frames);
     ++tables_;
     share_entries(format_, shared, *copy, slot.level - 1, memory_, *pool_);
@@ -284,24 +322,22 @@ Duty GuestSpace<Ept, Memory>::replace(Slot<Ept> const& slot, typename Ept::Entry
 template <PagingFormat Ept, HostMemory Memory>
 std::expected<Resolution, SpaceError>
 GuestSpace<Ept, Memory>::break_copy_on_write(Slot<Ept> const& slot) {
-    PageSize const size = Ept::page_size(slot.level);
-    Hpa const shared{slot.entry.frame(size)};
+    Hpa const shared{slot.entry.frame(Ept::page_size(slot.level))};
     bool const is_zero = shared == options_.zero_frame;
-    if (!is_zero && pool_->references(shared) == 1) {
+    if (!is_zero && pool_->exclusive(shared, slot.level)) {
         auto const writable = Ept::Entry::to_frame(shared.value(), slot.level, read_write_execute);
         return Resolution{Resolution::Kind::taken_over, replace(slot, writable)};
     }
-    auto const frame = pool_->allocate(order_of(size));
+    auto const frame = pool_->allocate();
     if (!frame) return std::unexpected(SpaceError::out_of_frames);
     if (is_zero) {
-        memory_.zero(*frame, size.bytes());
+        memory_.zero(*frame, page_4k.bytes());
     } else {
-        memory_.copy(shared, *frame, size.bytes());
+        memory_.copy(shared, *frame, page_4k.bytes());
     }
-    Duty const duty =
-        replace(slot, Ept::Entry::to_frame(frame->value(), slot.level, read_write_execute));
+    Duty const duty = replace(slot, Ept::Entry::to_frame(frame->value(), 1, read_write_execute));
     pool_->release(shared);
-    ++leaves_;
+    ++frames_;
     return Resolution{is_zero ? Resolution::Kind::zero_filled : Resolution::Kind::copied, duty};
 }
 
@@ -319,19 +355,32 @@ std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::map_zero_frame(Sl
 template <PagingFormat Ept, HostMemory Memory>
 std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::fill(Slot<Ept> const& slot,
                                                                     Gpa gpa) {
-    auto const frame = pool_->allocate(order_of(options_.leaf));
+    auto const [level, frame] = allocate_leaf(slot, gpa);
     if (!frame) return std::unexpected(SpaceError::out_of_frames);
-    memory_.zero(*frame, options_.leaf.bytes());
+    PageSize const size = Ept::page_size(level);
+    memory_.zero(*frame, size.bytes());
 
     Tables tables{*this};
-    auto const leaf = Ept::Entry::to_frame(frame->value(), leaf_level_, read_write_execute);
-    auto const duty = install(format_, slot, gpa, leaf_level_, leaf, memory_, tables);
+    auto const leaf = Ept::Entry::to_frame(frame->value(), level, read_write_execute);
+    auto const duty = install(format_, slot, gpa, level, leaf, memory_, tables);
     if (!duty) {
-        pool_->release(*frame);
+        pool_->release(*frame, level);
         return std::unexpected(SpaceError::out_of_frames);
     }
-    ++leaves_;
+    frames_ += size.frames();
     return Resolution{Resolution::Kind::zero_filled, *duty};
+}
+
+/// The largest frame that fits between `slot`, where nothing is mapped, and the guest's memory, and
+/// that the pool has.
+template <PagingFormat Ept, HostMemory Memory>
+auto GuestSpace<Ept, Memory>::allocate_leaf(Slot<Ept> const& slot, Gpa gpa) -> LeafFrame {
+    for (unsigned level = std::min(leaf_level_, slot.level); level > 1; --level) {
+        PageSize const size = Ept::page_size(level);
+        if (gpa.aligned_down(size.bytes()) + size.bytes() > Gpa{options_.memory_bytes}) continue;
+        if (auto const frame = pool_->allocate(level)) return {level, frame};
+    }
+    return {1, pool_->allocate()};
 }
 
 template <PagingFormat Ept, HostMemory Memory>
@@ -361,10 +410,12 @@ auto GuestSpace<Ept, Memory>::clone() -> std::expected<Cloned, SpaceError> {
 template <PagingFormat Ept, HostMemory Memory>
 std::expected<Duty, SpaceError> GuestSpace<Ept, Memory>::populate() {
     Duty duty;
-    for (std::uint64_t gpa = 0; gpa < options_.memory_bytes; gpa += options_.leaf.bytes()) {
+    for (std::uint64_t gpa = 0; gpa < options_.memory_bytes;) {
         auto const resolution = resolve({.gpa = Gpa{gpa}, .access = Access::write});
         if (!resolution) return std::unexpected(resolution.error());
         duty |= resolution->duty;
+        auto const found = walk(format_, *root_, Gpa{gpa}, memory_);
+        gpa += found ? found->page_size.bytes() : page_4k.bytes();
     }
     return duty;
 }
@@ -378,12 +429,12 @@ std::optional<Hpa> GuestSpace<Ept, Memory>::translate(Gpa gpa) const {
 }
 
 template <PagingFormat Ept, HostMemory Memory>
-std::expected<Hpa, SpaceError> GuestSpace<Ept, Memory>::host_address(Gpa gpa, Access access) {
+std::expected<Translation<Hpa>, SpaceError> GuestSpace<Ept, Memory>::reach(Gpa gpa, Access access) {
     auto const resolution = resolve({.gpa = gpa, .access = access});
     if (!resolution) return std::unexpected(resolution.error());
-    auto const hpa = translate(gpa);
-    if (!hpa) return std::unexpected(SpaceError::denied);
-    return *hpa;
+    auto const found = walk(format_, *root_, gpa, memory_);
+    if (!found) return std::unexpected(SpaceError::denied);
+    return *found;
 }
 
 /// Calls `action(hpa, done, length)` for each piece of [gpa, gpa + bytes) that lies within one
@@ -398,11 +449,11 @@ GuestSpace<Ept, Memory>::for_each_piece(Gpa gpa, std::uint64_t bytes, Access acc
         return std::unexpected(SpaceError::outside_memory);
     for (std::uint64_t done = 0; done < bytes;) {
         Gpa const at = gpa + done;
-        auto const hpa = host_address(at, access);
-        if (!hpa) return std::unexpected(hpa.error());
-        std::uint64_t const length =
-            std::min(bytes - done, options_.leaf.bytes() - at.offset_in(options_.leaf.bytes()));
-        action(*hpa, done, length);
+        auto const found = reach(at, access);
+        if (!found) return std::unexpected(found.error());
+        std::uint64_t const page = found->page_size.bytes();
+        std::uint64_t const length = std::min(bytes - done, page - at.offset_in(page));
+        action(found->address, done, length);
         done += length;
     }
     return {};
@@ -443,7 +494,7 @@ void GuestSpace<Ept, Memory>::release_table(Hpa table, unsigned level) {
             typename Ept::Entry const entry{word ? *word : 0};
             if (!entry.present()) continue;
             if (format_.leaf(entry, level)) {
-                pool_->release(Hpa{entry.frame(Ept::page_size(level))});
+                pool_->release(Hpa{entry.frame(Ept::page_size(level))}, level);
             } else {
                 release_table(Hpa{entry.table()}, level - 1);
             }

@@ -27,8 +27,11 @@ Duty share_entry(Format const& format, Hpa from, Hpa to, unsigned level, Memory&
     using Entry = typename Format::Entry;
     Entry const entry{*memory.template read<typename Format::Word>(from)};
     if (!entry.present()) return {};
-    pool.retain(
-        Hpa{format.leaf(entry, level) ? entry.frame(Format::page_size(level)) : entry.table()});
+    if (format.leaf(entry, level)) {
+        pool.retain(Hpa{entry.frame(Format::page_size(level))}, level);
+    } else {
+        pool.retain(Hpa{entry.table()});
+    }
     Entry const kept = without_write(entry);
     if (kept != entry) (void)memory.write(from, kept.word());
     (void)memory.write(to, kept.word());
