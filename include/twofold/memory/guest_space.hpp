@@ -42,6 +42,25 @@ enum class SpaceError : std::uint8_t {
     bad_page_size,
 };
 
+/// Why pages were not made one large page.
+enum class PromoteRefusal : std::uint8_t {
+    /// No table of smaller pages is there, or no leaf of the wanted size exists.
+    no_small_pages,
+    /// Another space reaches the table or one of the pages, or one may not be written.
+    shared,
+    /// Not all 512 neighbours are mapped, or they differ in permission or memory type.
+    not_uniform,
+    /// The pages lie apart, and no free block could take them in.
+    out_of_frames,
+};
+
+struct Promotion {
+    /// To be carried out before the guest runs on.
+    Duty duty;
+    /// The pages lay apart and were copied into one block.
+    bool moved;
+};
+
 /// How a violation was answered.
 struct Resolution {
     enum class Kind : std::uint8_t {
@@ -99,6 +118,11 @@ class GuestSpace {
     /// the path may have become private; nothing that the guest can see has changed.
     [[nodiscard]] std::expected<Resolution, SpaceError> resolve(Violation const& violation);
 
+    /// Replaces the 512 smaller pages around `gpa` by one leaf of `size`, by one store: where they
+    /// are if they lie together, otherwise after copying them into one block. The guest must not
+    /// run meanwhile.
+    [[nodiscard]] std::expected<Promotion, PromoteRefusal> promote(Gpa gpa, PageSize size);
+
     /// Maps all memory that is not mapped yet.
     [[nodiscard]] std::expected<Duty, SpaceError> populate();
 
@@ -133,6 +157,14 @@ class GuestSpace {
         void free_table(Hpa table);
     };
 
+    /// What 512 neighbouring leaves have in common.
+    struct Neighbours {
+        /// The first one, with the accessed and dirty bits of all of them.
+        typename Ept::Entry first;
+        /// They lie one after another, aligned as one block.
+        bool together;
+    };
+
     /// The entry that decides about `gpa`, and what making the path to it private has asked for.
     struct PrivateSlot {
         Slot<Ept> slot;
@@ -154,6 +186,11 @@ class GuestSpace {
     std::expected<Resolution, SpaceError> map_zero_frame(Slot<Ept> const& slot, Gpa gpa);
     std::expected<Resolution, SpaceError> break_copy_on_write(Slot<Ept> const& slot);
     Duty replace(Slot<Ept> const& slot, typename Ept::Entry entry);
+
+    std::expected<Slot<Ept>, PromoteRefusal> private_table(Gpa gpa, unsigned level);
+    std::expected<Neighbours, PromoteRefusal> examine(Hpa table, unsigned level);
+    void copy_together(Hpa table, unsigned level, Hpa block);
+    void free_table_of_leaves(Hpa table, unsigned level, bool leaves_too);
 
     std::expected<Translation<Hpa>, SpaceError> reach(Gpa gpa, Access access);
     template <class Action>
@@ -177,5 +214,6 @@ class GuestSpace {
 // The members, by what they are about.
 #include <twofold/memory/guest_space_access.hpp>
 #include <twofold/memory/guest_space_life.hpp>
+#include <twofold/memory/guest_space_promote.hpp>
 #include <twofold/memory/guest_space_resolve.hpp>
 #include <twofold/memory/guest_space_share.hpp>
