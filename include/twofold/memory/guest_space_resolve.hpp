@@ -9,8 +9,45 @@ template <PagingFormat Ept, HostMemory Memory>
 std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::resolve(Violation const& violation) {
     if (violation.gpa.value() >= options_.memory_bytes)
         return std::unexpected(SpaceError::outside_memory);
-    if (violation.access == Access::write) return resolve_write(violation.gpa);
-    return resolve_read(violation);
+    if (violation.access != Access::write) return resolve_read(violation);
+    // Nearly every write that faults finds its table in place and private, and its entry empty.
+    if (auto const slot = private_empty_slot(violation.gpa)) {
+        auto const frame = zeroed_frame();
+        if (!frame) return std::unexpected(SpaceError::out_of_frames);
+        (void)memory_.write(*slot,
+                            Ept::Entry::to_frame(frame->value(), 1, read_write_execute).word());
+        ++frames_;
+        return Resolution{Resolution::Kind::zero_filled, {}};
+    }
+    return resolve_write_slowly(violation.gpa);
+}
+
+/// The level-1 slot for `gpa`, if it is empty and every entry on the way down is a table that the
+/// space alone uses.
+template <PagingFormat Ept, HostMemory Memory>
+std::optional<Hpa> GuestSpace<Ept, Memory>::private_empty_slot(Gpa gpa) {
+    constexpr auto table_bits = Ept::Entry::write_bit | Ept::Entry::large_page_bit;
+    Hpa table = *root_;
+    for (unsigned level = Ept::levels; level > 1; --level) {
+        auto const word = *memory_.template read<typename Ept::Word>(
+            table + Ept::index(gpa, level) * sizeof(typename Ept::Word));
+        if ((word & table_bits) != Ept::Entry::write_bit) return std::nullopt;
+        table = Hpa{typename Ept::Entry{word}.table()};
+    }
+    Hpa const slot = table + Ept::index(gpa, 1) * sizeof(typename Ept::Word);
+    if (typename Ept::Entry{*memory_.template read<typename Ept::Word>(slot)}.present())
+        return std::nullopt;
+    return slot;
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+std::optional<Hpa> GuestSpace<Ept, Memory>::zeroed_frame() {
+    if (options_.stock != nullptr) {
+        if (auto const frame = options_.stock->take()) return frame;
+    }
+    auto const frame = pool_->allocate();
+    if (frame) memory_.zero(*frame, page_4k.bytes());
+    return frame;
 }
 
 template <PagingFormat Ept, HostMemory Memory>
@@ -25,11 +62,11 @@ GuestSpace<Ept, Memory>::resolve_read(Violation const& violation) {
     }
     // Zeros may go into a table that is shared: all who share it have never written there.
     if (options_.zero_frame && leaf_level_ == 1) return map_zero_frame(*slot, violation.gpa);
-    return resolve_write(violation.gpa);
+    return resolve_write_slowly(violation.gpa);
 }
 
 template <PagingFormat Ept, HostMemory Memory>
-std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::resolve_write(Gpa gpa) {
+std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::resolve_write_slowly(Gpa gpa) {
     auto const found = private_slot(gpa);
     if (!found) return std::unexpected(found.error());
     auto const& [slot, duty, tables_unshared] = *found;

@@ -1,0 +1,52 @@
+// Frames that were zeroed while there was nothing else to do, so that a first write need not wait
+// for it.
+#pragma once
+
+#include <twofold/memory/frame_pool.hpp>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace twofold {
+
+/// A stack of zeroed 4 KiB frames out of a pool. What lies in it counts as used there, until
+/// drain() gives it back.
+class ZeroedStock {
+  public:
+    static constexpr std::uint32_t capacity = 512;
+
+    /// A zeroed frame with one reference, or nothing when the stock is empty.
+    [[nodiscard]] std::optional<Hpa> take() {
+        if (count_ == 0) return std::nullopt;
+        return frames_[--count_];
+    }
+
+    /// Adds up to `wanted` frames. Returns how many came: fewer when the stock is full or the pool
+    /// is empty.
+    template <class Memory>
+    std::uint32_t refill(FramePool& pool, Memory& memory, std::uint32_t wanted) {
+        std::uint32_t added = 0;
+        for (; added < wanted && count_ < capacity; ++added) {
+            auto const frame = pool.allocate();
+            if (!frame) break;
+            memory.zero(*frame, page_4k.bytes());
+            frames_[count_++] = *frame;
+        }
+        return added;
+    }
+
+    /// Gives everything back to the pool it came from.
+    void drain(FramePool& pool) {
+        while (count_ > 0)
+            pool.release(frames_[--count_]);
+    }
+
+    [[nodiscard]] std::uint32_t size() const { return count_; }
+
+  private:
+    std::array<Hpa, capacity> frames_{};
+    std::uint32_t count_ = 0;
+};
+
+} // namespace twofold
