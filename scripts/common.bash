@@ -1,0 +1,33 @@
+# What the scripts share. Sourced, never run.
+# shellcheck shell=bash
+
+# The top of the tree.
+tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# A line about progress: on standard error, for standard output belongs to what is run.
+say() { printf '== %s\n' "$*" >&2; }
+
+# What was wrong and what would be right, then out.
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+processors() { nproc 2>/dev/null || echo 1; }
+
+# configure PRESET: writes the preset's build directory where there is none.
+configure() {
+    [[ -f $tree/build/$1/build.ninja ]] && return
+    say "Configuring build/$1"
+    (cd "$tree" && cmake --preset "$1") >&2
+}
+
+# build PRESET [TARGET...]: with progress; all targets when none is named.
+build() {
+    local preset=$1
+    shift
+    configure "$preset"
+    say "Building build/$preset"
+    # Without a terminal Ninja prints a line a step; that is the progress then.
+    ninja -C "$tree/build/$preset" "$@" >&2
+}
