@@ -42,4 +42,11 @@ int memcmp(void const* left, void const* right, std::size_t bytes) {
     }
     return 0;
 }
+
+std::size_t strlen(char const* text) {
+    std::size_t length = 0;
+    while (text[length] != '\0')
+        ++length;
+    return length;
+}
 }
