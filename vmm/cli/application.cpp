@@ -1,6 +1,11 @@
 #include "cli/application.hpp"
 
+#include "cli/bench_command.hpp"
+#include "cli/completion_command.hpp"
+#include "cli/doctor_command.hpp"
+#include "cli/image_command.hpp"
 #include "cli/run_command.hpp"
+#include "cli/walk_command.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -34,6 +39,11 @@ void build(CLI::App& application, Action& chosen) {
         return fmt::format("twofold: {}\nTry --help.\n", error.what());
     });
     add_run_command(application, chosen);
+    add_walk_command(application, chosen);
+    add_bench_command(application, chosen);
+    add_image_command(application, chosen);
+    add_doctor_command(application, chosen);
+    add_completion_command(application, chosen);
 }
 
 /// --help and --version end here too, as errors of status 0.

@@ -10,7 +10,7 @@ namespace {
 /// How long an emulator may take to stop once the report has ended.
 constexpr std::chrono::milliseconds time_to_stop{500};
 /// How much of an emulator's chatter is kept for the case that it fails.
-constexpr std::size_t kept_lines = 40;
+constexpr std::size_t kept_lines = 12;
 constexpr std::size_t longest_kept_line = 400;
 
 } // namespace

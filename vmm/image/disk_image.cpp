@@ -43,6 +43,14 @@ abi::ImageHeader read_header(std::span<std::byte const> hypervisor,
                                   header_offset + offsetof(abi::ImageHeader, bundle_bytes),
                                   header.bundle_bytes)};
     }
+    std::uint64_t const payload_bytes = std::uint64_t{header.payload_sectors} * abi::sector_bytes;
+    if (payload_bytes > hypervisor.size() - payload_offset) {
+        throw Failure{fmt::format("{}: offset {:#x}, field payload_sectors: {} sectors, and the "
+                                  "file has only {} bytes of payload",
+                                  path.string(),
+                                  header_offset + offsetof(abi::ImageHeader, payload_sectors),
+                                  header.payload_sectors, hypervisor.size() - payload_offset)};
+    }
     return header;
 }
 
@@ -52,8 +60,8 @@ std::vector<std::byte> make_disk_image(std::span<std::byte const> hypervisor,
                                        std::filesystem::path const& path,
                                        std::span<std::byte const> bundle) {
     abi::ImageHeader header = read_header(hypervisor, path);
-    std::uint64_t const bundle_offset =
-        aligned_up(hypervisor.size() - payload_offset, bundle_alignment);
+    std::uint64_t const own_bytes = header.payload_sectors * abi::sector_bytes;
+    std::uint64_t const bundle_offset = aligned_up(own_bytes, bundle_alignment);
     std::uint64_t const payload_bytes =
         aligned_up(bundle_offset + bundle.size(), abi::sector_bytes);
     // A 32-bit loader reads the payload, and it lies below the 4 GiB line.
@@ -67,7 +75,8 @@ std::vector<std::byte> make_disk_image(std::span<std::byte const> hypervisor,
     header.bundle_bytes = bundle.size();
 
     std::vector<std::byte> image(aligned_up(payload_offset + payload_bytes, cylinder_bytes));
-    std::ranges::copy(hypervisor, image.begin());
+    // What lies behind the payload is padding.
+    std::ranges::copy(hypervisor.first(payload_offset + own_bytes), image.begin());
     std::memcpy(image.data() + header_offset, &header, sizeof header);
     std::ranges::copy(bundle,
                       image.begin() + static_cast<std::ptrdiff_t>(payload_offset + bundle_offset));
