@@ -28,6 +28,18 @@ build() {
     shift
     configure "$preset"
     say "Building build/$preset"
-    # Without a terminal Ninja prints a line a step; that is the progress then.
     ninja -C "$tree/build/$preset" "$@" >&2
+}
+
+# build_command: the command of the release preset and all that it runs. Silent when up to date.
+build_command() {
+    local targets=(twofold hypervisor_image guests)
+    if [[ -f $tree/build/release/build.ninja ]] && command -v ninja >/dev/null; then
+        # Without --dry-run Ninja would say so each time.
+        [[ $(ninja -C "$tree/build/release" -n "${targets[@]}" 2>/dev/null) != *"no work to do."* ]] ||
+            return 0
+    else
+        "$tree/scripts/setup"
+    fi
+    build release "${targets[@]}"
 }
