@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hv/boot/low_memory.h"
+#include "hv/boot/memory_map.hpp"
 
 #include <twofold/abi/disk_image.hpp>
 
@@ -12,18 +13,6 @@
 #include <span>
 
 namespace twofold::hv {
-
-/// One entry of the firmware's memory map, as it came: nothing in it is to be trusted (ACPI
-/// Specification, "INT 15H, E820H - Query System Address Map").
-struct FirmwareMemoryEntry {
-    static constexpr std::uint32_t usable = 1;
-
-    std::uint64_t begin;
-    std::uint64_t bytes;
-    std::uint32_t type;
-    /// Bit 0 clear: the entry is to be ignored.
-    std::uint32_t attributes;
-};
 
 /// Written by the loader into low memory, which the hypervisor never gives away.
 struct BootInfo {

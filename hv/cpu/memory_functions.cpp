@@ -1,5 +1,5 @@
-// The functions that compilers call for themselves in freestanding code. By string instructions:
-// vector registers belong to the guests.
+// The functions that compilers and the standard library's headers call for themselves in
+// freestanding code. By string instructions: vector registers belong to the guests.
 #include <cstddef>
 #include <cstdint>
 
@@ -41,6 +41,14 @@ int memcmp(void const* left, void const* right, std::size_t bytes) {
         if (a[i] != b[i]) return a[i] < b[i] ? -1 : 1;
     }
     return 0;
+}
+
+void* memchr(void const* text, int byte, std::size_t bytes) {
+    auto const* at = static_cast<std::uint8_t const*>(text);
+    for (std::size_t i = 0; i < bytes; ++i) {
+        if (at[i] == static_cast<std::uint8_t>(byte)) return const_cast<std::uint8_t*>(at + i);
+    }
+    return nullptr;
 }
 
 std::size_t strlen(char const* text) {

@@ -1,0 +1,82 @@
+#include "hv/boot/own_page_tables.hpp"
+
+#include "hv/boot/identity_map.hpp"
+#include "hv/cpu/control_registers.hpp"
+#include "hv/cpu/cpuid.hpp"
+#include "hv/cpu/msr.hpp"
+#include "hv/cpu/physical_memory.hpp"
+
+#include <twofold/arch/bits.hpp>
+
+#include <cstring>
+#include <optional>
+
+/// hypervisor.ld
+extern "C" char const image_begin[], text_end[], rodata_end[], image_end[];
+
+namespace twofold::hv {
+
+namespace {
+
+enum class PagingMsr : std::uint32_t { extended_features = 0xc000'0080 };
+
+Hpa address_of(char const* symbol) { return Hpa{reinterpret_cast<std::uint64_t>(symbol)}; }
+
+/// CPUID.80000001H:EDX.
+bool has_extended_feature(unsigned position) {
+    return (cpuid(0x8000'0001).edx & bit(position)) != 0;
+}
+
+HostPaging paging_format() {
+    HostPaging format;
+    format.physical_bits = cpuid(0x8000'0008).eax & 0xff;
+    format.execute_disable = true;
+    format.pages_1g = has_extended_feature(26);
+    return format;
+}
+
+class EarlyTables {
+  public:
+    explicit EarlyTables(EarlyMemory& memory) : memory_(memory) {}
+
+    std::optional<Hpa> allocate_table() {
+        auto const table = memory_.allocate(page_4k.bytes());
+        if (table) std::memset(at<void>(*table), 0, page_4k.bytes());
+        return table;
+    }
+    /// Only after a failure that ends the machine.
+    void free_table(Hpa) {}
+
+  private:
+    EarlyMemory& memory_;
+};
+
+void turn_to(Hpa root) {
+    constexpr std::uint64_t execute_disable_enable = bit(11); // IA32_EFER.NXE
+    write_msr(PagingMsr::extended_features,
+              read_msr(PagingMsr::extended_features) | execute_disable_enable);
+    write_cr3(root.value());
+    constexpr std::uint64_t write_protect = bit(16);
+    constexpr std::uint64_t caches_off = bit(30) | bit(29); // CD and NW
+    write_cr0((read_cr0() | write_protect) & ~caches_off);
+}
+
+} // namespace
+
+ImageSections image_sections() {
+    return {address_of(image_begin), address_of(text_end), address_of(rodata_end),
+            address_of(image_end)};
+}
+
+bool has_execute_disable() { return has_extended_feature(20); }
+
+std::expected<Hpa, MapError> use_own_page_tables(MemoryRanges const& memory, EarlyMemory& early) {
+    MappedRegions const regions{memory, image_sections()};
+    PhysicalMemory physical;
+    EarlyTables tables{early};
+    auto const root = map_to_themselves(paging_format(), regions.all(), physical, tables);
+    if (root) turn_to(*root);
+    return root;
+}
+
+} // namespace twofold::hv
