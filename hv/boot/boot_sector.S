@@ -57,8 +57,6 @@ read_disk:
     ret
 
 disk_failed:
-    movw $cannot_read, %si
-    call print
     movb disk_status, %al
     aam $16
     orw $0x3030, %ax
@@ -70,14 +68,20 @@ disk_failed:
     addb $7, %al
 2:  xchgb %al, %ah
     movw %ax, status_digits
-    movw $status_digits, %si
+    movw $cannot_read, %si
 
 // Prints the text at %si on the screen and on COM1, and stops the machine.
     .globl fail
 fail:
+    pushw %si
     call print
     movw $new_line, %si
     call print
+    popw %si
+    jmpw *after_failure
+
+    .globl stop_machine
+stop_machine:
     movw $0x8900, %dx // Bochs stops at its debugger; nobody else listens.
     movb $'D', %al
     outb %al, %dx
@@ -109,7 +113,7 @@ print:
     movw $0x3f8 + 5, %dx
     xorw %cx, %cx // A limit, for where there is no UART.
 2:  inb %dx, %al
-    testb $0x20, %al // Transmitter holding register empty
+    testb $0x40, %al // Transmitter empty
     loopz 2b
     jmp 1b
 3:  ret
@@ -117,11 +121,14 @@ print:
 no_extensions:
     .asciz "Twofold: this BIOS cannot read the disk by sector number (INT 13h, AH=42h)"
 cannot_read:
-    .asciz "Twofold: cannot read the disk, INT 13h status 0x"
+    .ascii "Twofold: cannot read the disk, INT 13h status 0x"
+status_digits:
+    .asciz "00"
 new_line:
     .asciz "\r\n"
-status_digits:
-    .byte 0, 0, 0
+    .globl after_failure // Goes on after a message, which is at %si.
+after_failure:
+    .word stop_machine
 disk_status:
     .byte 0
 boot_drive:

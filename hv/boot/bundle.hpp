@@ -17,21 +17,37 @@ namespace twofold::hv {
 
 /// What is wrong in the image's header or in the bundle.
 struct BundleError {
-    /// Name of the field, as abi/disk_image.hpp has it.
-    std::string_view field;
-    /// Of the record that the field is in; in bytes from the bundle's first, or the header's.
+    /// The record that the field is in.
+    enum class Record : std::uint8_t { image_header, bundle_header, guest_record };
+
+    Record record;
+    /// Of the record; in bytes from the first of the disk for the image header, of the bundle for
+    /// the others.
     std::uint64_t offset;
+    /// As abi/disk_image.hpp has it.
+    std::string_view field;
     std::uint64_t found;
     /// What would be right.
     std::string_view expected;
 };
+
+constexpr std::string_view name_of(BundleError::Record record) {
+    switch (record) {
+    case BundleError::Record::image_header: return "the disk's ImageHeader";
+    case BundleError::Record::bundle_header: return "the bundle's BundleHeader";
+    case BundleError::Record::guest_record: return "the bundle's GuestRecord";
+    }
+    return "";
+}
 
 /// One sentence.
 template <abi::TextSink Sink>
 constexpr void describe(BundleError const& error, Sink& sink) {
     abi::put(sink, "the image's guests cannot be read: ");
     abi::put(sink, error.field);
-    abi::put(sink, " in the record at offset ");
+    abi::put(sink, " in ");
+    abi::put(sink, name_of(error.record));
+    abi::put(sink, " at offset ");
     abi::put_hexadecimal(sink, error.offset);
     abi::put(sink, " is ");
     abi::put_hexadecimal(sink, error.found);
@@ -42,16 +58,18 @@ constexpr void describe(BundleError const& error, Sink& sink) {
 /// Where the bundle stands in memory. `image_bytes`: how much of the payload is the hypervisor's.
 [[nodiscard]] constexpr std::expected<MemoryRange, BundleError>
 find_bundle(abi::ImageHeader const& header, std::uint64_t image_bytes) {
+    auto const error = [](std::string_view field, std::uint64_t found, std::string_view expected) {
+        return std::unexpected(BundleError{BundleError::Record::image_header, abi::sector_bytes,
+                                           field, found, expected});
+    };
     std::uint64_t const payload = header.payload_sectors * abi::sector_bytes;
     if (header.bundle_offset % 4096 != 0 || header.bundle_offset < image_bytes ||
         header.bundle_offset > payload) {
-        return std::unexpected(BundleError{"bundle_offset", 0, header.bundle_offset,
-                                           "a multiple of 4096 in the payload, behind the "
-                                           "hypervisor"});
+        return error("bundle_offset", header.bundle_offset,
+                     "a multiple of 4096 in the payload, behind the hypervisor");
     }
     if (header.bundle_bytes > payload - header.bundle_offset) {
-        return std::unexpected(
-            BundleError{"bundle_bytes", 0, header.bundle_bytes, "no more than the payload has"});
+        return error("bundle_bytes", header.bundle_bytes, "no more than the payload has there");
     }
     Hpa const begin{abi::payload_address + header.bundle_offset};
     return MemoryRange{begin, begin + header.bundle_bytes};
@@ -107,27 +125,29 @@ inline abi::GuestRecord Bundle::guest(std::uint32_t index) const {
 }
 
 inline std::expected<void, BundleError> Bundle::check_header() const {
+    auto const error = [](std::string_view field, std::uint64_t found, std::string_view expected) {
+        return std::unexpected(
+            BundleError{BundleError::Record::bundle_header, 0, field, found, expected});
+    };
     if (header_.magic != abi::BundleHeader::expected_magic)
-        return std::unexpected(BundleError{"magic", 0, header_.magic, "0x4e55424c4f465754"});
+        return error("magic", header_.magic, "0x4e55424c4f465754");
     std::uint64_t const room =
         (bytes_.size() - sizeof(abi::BundleHeader)) / sizeof(abi::GuestRecord);
     if (header_.guest_count == 0 || header_.guest_count > room) {
-        return std::unexpected(BundleError{"guest_count", 0, header_.guest_count,
-                                           "at least 1, and no more than the bundle holds"});
+        return error("guest_count", header_.guest_count,
+                     "at least 1, and no more than the bundle holds");
     }
-    if (header_.native > 1)
-        return std::unexpected(BundleError{"native", 0, header_.native, "0 or 1"});
-    if (header_.native == 1 && header_.guest_count != 1) {
-        return std::unexpected(
-            BundleError{"guest_count", 0, header_.guest_count, "1 where native is 1"});
-    }
+    if (header_.native > 1) return error("native", header_.native, "0 or 1");
+    if (header_.native == 1 && header_.guest_count != 1)
+        return error("guest_count", header_.guest_count, "1 where native is 1");
     return {};
 }
 
 inline std::expected<void, BundleError> Bundle::check_guest(std::uint32_t index) const {
     abi::GuestRecord const record = guest(index);
     auto const error = [&](std::string_view field, std::uint64_t found, std::string_view expected) {
-        return std::unexpected(BundleError{field, detail::record_offset(index), found, expected});
+        return std::unexpected(BundleError{BundleError::Record::guest_record,
+                                           detail::record_offset(index), field, found, expected});
     };
     std::uint64_t const size = bytes_.size();
     if (record.elf_offset > size) return error("elf_offset", record.elf_offset, "in the bundle");
@@ -155,8 +175,9 @@ inline std::expected<void, BundleError> Bundle::check_guest(std::uint32_t index)
 [[nodiscard]] inline std::expected<Bundle, BundleError>
 read_bundle(std::span<std::byte const> bytes) {
     if (bytes.size() < sizeof(abi::BundleHeader)) {
-        return std::unexpected(
-            BundleError{"bundle_bytes", 0, bytes.size(), "enough for a bundle's header"});
+        return std::unexpected(BundleError{BundleError::Record::image_header, abi::sector_bytes,
+                                           "bundle_bytes", bytes.size(),
+                                           "enough for a BundleHeader"});
     }
     Bundle const bundle{bytes};
     if (auto const checked = bundle.check_header(); !checked)

@@ -25,6 +25,7 @@ load_hypervisor:
     movw $IMAGE_HEADER_BYTES, %cx
     rep movsb
 
+    movw $report_failure, after_failure
     call require_long_mode
     call enable_a20
     call read_memory_map

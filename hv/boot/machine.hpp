@@ -10,6 +10,8 @@ namespace twofold::hv {
 
 struct Machine {
     BootInfo const& boot_info;
+    /// Empty when the image holds no guest.
+    MemoryRange bundle;
     /// For the host state of a VMCS.
     DescriptorTables descriptor_tables;
     /// All RAM, the hypervisor's own included, mapped to itself: writable but for the hypervisor's

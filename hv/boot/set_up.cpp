@@ -70,15 +70,15 @@ Machine set_up_machine(BootInfo const& boot_info) {
     DescriptorTables const tables = load_descriptor_tables();
     std::uint64_t const ticks_with_descriptors = read_ticks();
     MemoryRanges const memory = usable_memory(boot_info.memory_map());
-    Machine machine{boot_info, tables, memory,
-                    EarlyMemory{free_memory(memory, bundle_range(boot_info))}};
+    MemoryRange const bundle = bundle_range(boot_info);
+    Machine machine{boot_info, bundle, tables, memory, EarlyMemory{free_memory(memory, bundle)}};
     take_over_paging(machine);
     report_phases(machine, ticks_with_descriptors, read_ticks());
     return machine;
 }
 
-Bundle bundle_of(BootInfo const& boot_info) {
-    MemoryRange const range = bundle_range(boot_info);
+Bundle bundle_of(Machine const& machine) {
+    MemoryRange const range = machine.bundle;
     if (range.empty())
         stop_with_error("no bundle: this image holds no guest; `twofold image` adds them");
     auto const bundle = read_bundle({at<std::byte const>(range.begin), range.bytes()});

@@ -12,6 +12,6 @@ Machine set_up_machine(BootInfo const& boot_info);
 
 /// The guests that the image brings; stops the machine with a message when there are none, or they
 /// are not as they must be.
-Bundle bundle_of(BootInfo const& boot_info);
+Bundle bundle_of(Machine const& machine);
 
 } // namespace twofold::hv

@@ -18,6 +18,8 @@ namespace {
 
 using Message = abi::TextBuffer<160>;
 
+constinit std::string_view culprit = "Twofold's hypervisor panics: ";
+
 struct NamedRegister {
     std::string_view name;
     std::uint64_t value;
@@ -68,7 +70,8 @@ void print_registers(ExceptionFrame const& frame, std::uint64_t cr2) {
 
 void print_panic(std::string_view name, ExceptionFrame const& frame, std::string_view message,
                  std::uint64_t cr2) {
-    console("\r\nTwofold's hypervisor panics: ");
+    console("\r\n");
+    console(culprit);
     console(name);
     console(" at ");
     abi::put_hexadecimal(console, frame.rip);
@@ -91,6 +94,10 @@ extern "C" [[noreturn]] void handle_exception(ExceptionFrame const& frame) {
     report_panic({frame.vector, name, frame.rip, frame.error_code, cr2, message.text()});
     report_end();
     machine_exit();
+}
+
+void blame_native_guest() {
+    culprit = "The guest, which runs natively, does not handle its exception: ";
 }
 
 void stop_with_error(std::string_view message) {

@@ -133,6 +133,6 @@ TEST_CASE("an error's sentence names the field, where it is, what was found and 
     REQUIRE_FALSE(bundle);
     abi::TextBuffer<256> text;
     describe(bundle.error(), text);
-    CHECK(text.text() == "the image's guests cannot be read: guest_page_shift in the record at "
-                         "offset 0x50 is 0xd; it must be 12, 21 or 30 (decimal)");
+    CHECK(text.text() == "the image's guests cannot be read: guest_page_shift in the bundle's "
+                         "GuestRecord at offset 0x50 is 0xd; it must be 12, 21 or 30 (decimal)");
 }
