@@ -15,10 +15,10 @@ enable_a20:
     orb $2, %al
     andb $0xfe, %al
     outb %al, $0x92
-    movl $0x100000, %ecx // The line may take a while.
+    xorw %cx, %cx // The line may take a while: 65,536 looks.
 1:  call a20_is_on
     je 2f
-    addr32 loop 1b
+    loop 1b
     movw $no_a20, %si
     jmp fail
 2:  ret

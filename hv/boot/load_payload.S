@@ -42,7 +42,7 @@ copy_from_bounce_buffer:
     movw %bx, %es
     movl $BOUNCE_BUFFER, %esi
     shll $7, %ecx // Sectors to 4-byte words
-    rep addr32 movsl
+    rep movsl (%esi), %es:(%edi)
     popw %es
     popw %ds
     sti

@@ -43,7 +43,7 @@ require_room_for_payload:
     jnz 3f // The loader copies below 4 GiB.
     movl %eax, %ebp
     movw $MAP, %di
-    movl ENTRIES, %ecx
+    movw ENTRIES, %cx
 1:  cmpl $1, 16(%di) // AddressRangeMemory
     jne 2f
     cmpl $0, 4(%di)
@@ -58,7 +58,7 @@ require_room_for_payload:
     cmpl %ebp, %eax
     jae 4f
 2:  addw $MEMORY_MAP_ENTRY_BYTES, %di
-    loopl 1b
+    loop 1b
 3:  movw $no_room, %si
     jmp fail
 4:  ret
