@@ -23,6 +23,13 @@ report_failure:
     call write_report
     movw $error_ends, %si
     call write_report
+
+    movl $1, %eax
+    cpuid
+    btl $31, %ecx // CPUID.1:ECX[31] is 0 on every real processor.
+    jnc stop_machine
+    xorb %al, %al
+    outb %al, $0xf4 // QEMU's isa-debug-exit
     jmp stop_machine
 
 write_report:

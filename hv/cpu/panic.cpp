@@ -1,5 +1,6 @@
 #include "hv/cpu/panic.hpp"
 
+#include "hv/boot/mapped_regions.hpp"
 #include "hv/cpu/control_registers.hpp"
 #include "hv/cpu/exception_frame.hpp"
 #include "hv/cpu/machine_exit.hpp"
@@ -9,6 +10,7 @@
 #include <twofold/abi/text.hpp>
 #include <twofold/arch/exception.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -25,6 +27,14 @@ struct NamedRegister {
     std::uint64_t value;
 };
 
+/// A push that finds the stack's guard page cannot push the page fault either.
+bool stack_is_exhausted(ExceptionFrame const& frame, std::uint64_t cr2) {
+    auto const holds_address = [&](MemoryRange const& guard) {
+        return guard.holds({Hpa{cr2}, Hpa{cr2 + 1}});
+    };
+    return frame.vector == exception::double_fault && std::ranges::any_of(guards, holds_address);
+}
+
 /// What the error code and CR2 say, in words.
 Message explain(ExceptionFrame const& frame, std::uint64_t cr2) {
     Message message;
@@ -35,6 +45,9 @@ Message explain(ExceptionFrame const& frame, std::uint64_t cr2) {
         abi::put_hexadecimal(message, cr2);
         message(": ");
         message(code.reason_text());
+    } else if (stack_is_exhausted(frame, cr2)) {
+        message("the stack is exhausted, its guard page was touched at ");
+        abi::put_hexadecimal(message, cr2);
     } else if (exception_has_error_code(static_cast<std::uint8_t>(frame.vector))) {
         message("error code ");
         abi::put_hexadecimal(message, frame.error_code);
