@@ -122,7 +122,7 @@ TEST_CASE("the largest pages are used that fit") {
 
 TEST_CASE("out of frames is an answer") {
     MappedRegions const regions{machine_memory(), image};
-    for (std::uint64_t const frames : {0, 1, 2, 3, 4}) {
+    for (std::uint64_t const frames : {0U, 1U, 2U, 3U, 4U}) {
         test::RecordingMemory memory;
         test::TableFrames<Hpa> tables{memory};
         tables.run_out_after(frames);

@@ -37,8 +37,9 @@ void add_violations(Table& table, record::Violations const& violations) {
 void add_exits(Table& table, std::map<std::string, std::uint64_t> const& exits) {
     std::vector<std::pair<std::string, std::uint64_t>> sorted(exits.begin(), exits.end());
     std::erase_if(sorted, [](auto const& exit) { return exit.second == 0; });
-    std::ranges::stable_sort(sorted, std::ranges::greater{},
-                             [](auto& exit) { return exit.second; });
+    std::ranges::sort(sorted, [](auto const& a, auto const& b) {
+        return a.second != b.second ? a.second > b.second : a.first < b.first;
+    });
     std::uint64_t total = 0;
     for (auto const& [name, count] : sorted)
         total += count;
