@@ -6,9 +6,9 @@
 namespace twofold::hv {
 
 /// COM1: what guests print, and what the hypervisor has to say to people when it must stop.
-extern constinit SerialPort console;
+extern SerialPort console;
 /// COM2: the report.
-extern constinit SerialPort report;
+extern SerialPort report;
 
 void initialise_serial_ports();
 /// Returns when everything that was written has left the machine.
