@@ -41,7 +41,11 @@ static_assert(offsetof(BootInfo, ticks_after_long_mode) == BOOT_INFO_TICKS_AFTER
 static_assert(offsetof(BootInfo, memory_map_entries) == BOOT_INFO_MEMORY_MAP_ENTRIES);
 static_assert(offsetof(BootInfo, memory_map_storage) == BOOT_INFO_MEMORY_MAP);
 static_assert(sizeof(FirmwareMemoryEntry) == MEMORY_MAP_ENTRY_BYTES);
-static_assert(BOOT_INFO >= LOADER_END && BOOT_INFO + sizeof(BootInfo) <= FIRST_TABLES);
+// The loader reaches it by 16-bit addresses.
+static_assert(BOOT_INFO >= LOADER_END && BOOT_INFO + sizeof(BootInfo) <= 0x10000);
+
+static_assert(FIRST_TABLES_END == FIRST_TABLES + 6 * 4096 && FIRST_TABLES_END < BOOT_SECTOR);
+static_assert(BOUNCE_BUFFER + BOUNCE_SECTORS * SECTOR_BYTES <= MAIN_STACK_GUARD);
 
 static_assert(sizeof(abi::ImageHeader) == IMAGE_HEADER_BYTES);
 static_assert(offsetof(abi::ImageHeader, payload_sectors) == IMAGE_PAYLOAD_SECTORS);

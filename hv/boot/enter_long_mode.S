@@ -46,14 +46,14 @@ build_first_tables:
     addl $DIRECTORY_BYTES, %eax
     loop 1b
 
-    movl $FIRST_TABLES + 0x2000, %edi
+    movw $FIRST_TABLES + 0x2000, %di
     movl $PRESENT_WRITABLE | LARGE_PAGE, %eax
-    movw $DIRECTORIES * DIRECTORY_BYTES / 8, %cx
-2:  movl %eax, (%edi)
-    movl $0, 4(%edi)
-    addl $8, %edi
+2:  movl %eax, (%di)
+    movl $0, 4(%di)
+    addw $8, %di
     addl $0x200000, %eax
-    loop 2b
+    cmpw $FIRST_TABLES_END, %di
+    jne 2b
     ret
 
     .code64

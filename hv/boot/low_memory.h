@@ -28,8 +28,10 @@
 #define MEMORY_MAP_ENTRY_BYTES 24
 #define MEMORY_MAP_CAPACITY 128
 
-// The first page tables: PML4, PDPT, then four page directories, which map 4 GiB.
-#define FIRST_TABLES 0xb000
+// The first page tables: PML4, PDPT, then four page directories, which map 4 GiB. The loader's
+// stack lies between them and the boot sector.
+#define FIRST_TABLES 0x1000
+#define FIRST_TABLES_END 0x7000
 
 // What the firmware reads from the disk passes through here.
 #define BOUNCE_BUFFER 0x20000
