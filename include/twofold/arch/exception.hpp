@@ -15,9 +15,12 @@ inline constexpr std::uint8_t exception_vectors = 32;
 namespace exception {
 inline constexpr std::uint8_t debug = 1;
 inline constexpr std::uint8_t non_maskable_interrupt = 2;
+inline constexpr std::uint8_t breakpoint = 3;
+inline constexpr std::uint8_t invalid_opcode = 6;
 inline constexpr std::uint8_t double_fault = 8;
 inline constexpr std::uint8_t general_protection = 13;
 inline constexpr std::uint8_t page_fault = 14;
+inline constexpr std::uint8_t alignment_check = 17;
 inline constexpr std::uint8_t machine_check = 18;
 } // namespace exception
 
