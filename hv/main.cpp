@@ -4,9 +4,7 @@
 #include "hv/cpu/machine_exit.hpp"
 #include "hv/device/serial_ports.hpp"
 #include "hv/report.hpp"
-#if __has_include("hv/vm/run_bundle.hpp")
 #include "hv/vm/run_bundle.hpp"
-#endif
 
 extern "C" [[noreturn]] void hypervisor_main(twofold::hv::BootInfo const& boot_info);
 
@@ -16,9 +14,7 @@ void hypervisor_main(twofold::hv::BootInfo const& boot_info) {
     Machine machine = set_up_machine(boot_info);
     Bundle const bundle = bundle_of(machine);
     if (bundle.native()) launch_natively(machine, bundle);
-#if __has_include("hv/vm/run_bundle.hpp")
     run_bundle(machine, bundle);
-#endif
     report_end();
     machine_exit();
 }

@@ -1,7 +1,6 @@
 // The entry state of abi/launch_info.hpp, on the bare processor.
-    .set CR0, 0x80010033 // PE MP ET NE WP PG
-    .set CR4, 0x220      // PAE OSFXSR
-    .set EFER, 0xd00     // LME LMA NXE
+#include "hv/boot/native_entry_state.h"
+
     .set IA32_EFER, 0xc0000080
 
     .section .text.enter_native_guest, "ax"
@@ -13,12 +12,12 @@ enter_native_guest:
     movq %rdx, %rdi
     // The guest's tables map this code and `native_entry` to themselves too: both lie in its memory.
     movq %rsi, %cr3
-    movl $CR0, %eax
+    movl $NATIVE_CR0, %eax
     movq %rax, %cr0
-    movl $CR4, %eax
+    movl $NATIVE_CR4, %eax
     movq %rax, %cr4
     movl $IA32_EFER, %ecx
-    movl $EFER, %eax
+    movl $NATIVE_EFER, %eax
     xorl %edx, %edx
     wrmsr
 

@@ -1,11 +1,14 @@
 #include "hv/boot/native_launch.hpp"
 
+#include "hv/boot/native_entry_state.h"
 #include "hv/boot/native_memory.hpp"
 #include "hv/boot/own_page_tables.hpp"
 #include "hv/cpu/panic.hpp"
 #include "hv/device/serial_ports.hpp"
 
 #include <twofold/abi/text.hpp>
+#include <twofold/arch/control_register.hpp>
+#include <twofold/arch/msr.hpp>
 #include <twofold/load/load_error_text.hpp>
 #include <twofold/load/load_guest.hpp>
 
@@ -19,6 +22,13 @@ extern "C" [[noreturn]] void enter_native_guest(std::uint64_t entry, std::uint64
 namespace twofold::hv {
 
 namespace {
+
+static_assert(NATIVE_CR0 ==
+              (cr0::protection_enable | cr0::monitor_coprocessor | cr0::extension_type |
+               cr0::numeric_error | cr0::write_protect | cr0::paging));
+static_assert(NATIVE_CR4 == (cr4::physical_address_extension | cr4::os_fxsr));
+static_assert(NATIVE_EFER ==
+              (efer::long_mode_enable | efer::long_mode_active | efer::execute_disable_enable));
 
 using Message = abi::TextBuffer<320>;
 

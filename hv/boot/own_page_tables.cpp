@@ -7,6 +7,7 @@
 #include "hv/cpu/physical_memory.hpp"
 
 #include <twofold/arch/bits.hpp>
+#include <twofold/arch/control_register.hpp>
 
 #include <cstring>
 #include <optional>
@@ -17,8 +18,6 @@ extern "C" char const image_begin[], text_end[], rodata_end[], image_end[];
 namespace twofold::hv {
 
 namespace {
-
-enum class PagingMsr : std::uint32_t { extended_features = 0xc000'0080 };
 
 Hpa address_of(char const* symbol) { return Hpa{reinterpret_cast<std::uint64_t>(symbol)}; }
 
@@ -52,13 +51,9 @@ class EarlyTables {
 };
 
 void turn_to(Hpa root) {
-    constexpr std::uint64_t execute_disable_enable = bit(11); // IA32_EFER.NXE
-    write_msr(PagingMsr::extended_features,
-              read_msr(PagingMsr::extended_features) | execute_disable_enable);
+    write_msr(Msr::efer, read_msr(Msr::efer) | efer::execute_disable_enable);
     write_cr3(root.value());
-    constexpr std::uint64_t write_protect = bit(16);
-    constexpr std::uint64_t caches_off = bit(30) | bit(29); // CD and NW
-    write_cr0((read_cr0() | write_protect) & ~caches_off);
+    write_cr0((read_cr0() | cr0::write_protect) & ~(cr0::cache_disable | cr0::not_write_through));
 }
 
 } // namespace

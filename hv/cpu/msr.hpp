@@ -1,19 +1,14 @@
-// Model-specific registers.
+// Reading and writing of model-specific registers.
 #pragma once
 
+#include <twofold/arch/msr.hpp>
+
 #include <cstdint>
-#include <type_traits>
 
 namespace twofold::hv {
 
-/// An enumeration of MSRs by their numbers.
-template <class Register>
-concept MsrNumber =
-    std::is_enum_v<Register> && std::is_same_v<std::underlying_type_t<Register>, std::uint32_t>;
-
 /// #GP when the processor does not have it.
-template <MsrNumber Register>
-inline std::uint64_t read_msr(Register number) {
+inline std::uint64_t read_msr(Msr number) {
     std::uint32_t low;
     std::uint32_t high;
     asm volatile("rdmsr"
@@ -24,8 +19,7 @@ inline std::uint64_t read_msr(Register number) {
 }
 
 /// #GP when the processor does not have it, or refuses the value.
-template <MsrNumber Register>
-inline void write_msr(Register number, std::uint64_t value) {
+inline void write_msr(Msr number, std::uint64_t value) {
     asm volatile("wrmsr"
                  :
                  : "c"(static_cast<std::uint32_t>(number)), "a"(static_cast<std::uint32_t>(value)),
