@@ -53,7 +53,7 @@ bool take_figure(Guest& guest, Registers& registers) {
     if (!read_guest(guest, Gva{registers.rdi}, bytes) || !is_name(name)) {
         return refuse(registers, abi::HypercallError::bad_argument);
     }
-    report_figure(guest.index, name, registers.rdx);
+    report_figure(guest.index, name, registers.rcx);
     registers.rax = 0;
     return true;
 }
