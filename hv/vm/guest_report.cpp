@@ -68,8 +68,8 @@ void report_guest_start(std::uint32_t index, std::string_view name, abi::GuestRe
                         std::uint64_t ticks_to_entry) {
     JsonLine{report}("record", "guest_start")("guest", index)("name", name)(
         "memory_bytes", record.memory_bytes)("guest_page",
-                                             std::uint64_t{1} << record.guest_page_shift)(
-        "host_page", std::uint64_t{1} << record.host_page_shift)(
+                                             hex(std::uint64_t{1} << record.guest_page_shift))(
+        "host_page", hex(std::uint64_t{1} << record.host_page_shift))(
         "populate", record.populate == abi::Populate::lazy ? "lazy" : "eager")("native", false)(
         "ticks_to_entry", ticks_to_entry);
 }

@@ -39,10 +39,8 @@ Hpa take(EarlyMemory& memory, std::uint64_t bytes) {
 
 /// A pool of all memory that is left, with its metadata in a part of it.
 FramePool& make_pool(EarlyMemory& memory) {
-    constexpr std::uint64_t unit = std::uint64_t{1} << largest_order;
     auto const ranges = memory.left().all();
-    std::uint64_t const end = ranges.empty() ? 0 : ranges.back().end.value() >> 12;
-    std::uint64_t const frames = (end + unit - 1) / unit * unit;
+    std::uint64_t const frames = ranges.empty() ? 0 : ranges.back().end.value() >> 12;
     Hpa const metadata = take(memory, frames * sizeof(Frame));
     auto* const first = new (at<void>(metadata)) Frame[frames];
     auto* const pool = new (pool_storage) FramePool{std::span{first, frames}, 0};
