@@ -272,6 +272,7 @@ TEST_CASE("segments that share a single byte are refused, whichever comes first"
 
 TEST_CASE("as many segments as an image holds are taken, and one more is refused") {
     std::vector<TestSegment> segments;
+    segments.reserve(ElfImage::most_segments + 1);
     for (std::uint64_t i = 0; i < ElfImage::most_segments; ++i)
         segments.push_back({0x40'0000 + i * 0x1000, bytes_of(4, 0), 0x1000});
     CHECK(parse_elf(ElfFile{segments}.bytes()));

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace twofold::test {
@@ -29,6 +30,8 @@ struct Store {
 struct MemoryContents {
     using Page = std::vector<std::byte>;
     std::unordered_map<std::uint64_t, Page> pages;
+    /// First and last address of what was zeroed as a whole; pages that are in `pages` count first.
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> zeroed;
     std::vector<Store> stores;
     std::uint64_t reads = 0;
     /// Fails the read or write after this many more of them, when set.
@@ -36,8 +39,20 @@ struct MemoryContents {
 
     std::byte* at(std::uint64_t address) {
         Page& page = pages[address >> 12];
-        if (page.empty()) page.resize(4096, std::byte{0xcc}); // memory is never found zeroed
+        if (page.empty()) page.resize(4096, was_zeroed(address) ? std::byte{0} : std::byte{0xcc});
         return page.data() + (address & 4095);
+    }
+    /// Without being zeroed, memory is never found zero.
+    [[nodiscard]] bool was_zeroed(std::uint64_t address) const {
+        return std::ranges::any_of(zeroed, [&](auto const& range) {
+            return range.first <= address && address <= range.second;
+        });
+    }
+    /// Whole huge pages at once: 1 GiB must not cost a test 1 GiB.
+    void zero_without_pages(std::uint64_t from, std::uint64_t bytes) {
+        std::erase_if(pages,
+                      [&](auto const& page) { return page.first - (from >> 12) < bytes >> 12; });
+        zeroed.emplace_back(from, from + bytes - 1);
     }
     bool fails() {
         if (!accesses_until_failure) return false;
@@ -72,6 +87,9 @@ class RecordingMemory {
     }
 
     void zero(Hpa from, std::uint64_t bytes) {
+        constexpr std::uint64_t huge = 1 << 20;
+        if (bytes >= huge && from.is_aligned(4096) && bytes % 4096 == 0)
+            return contents_->zero_without_pages(from.value(), bytes);
         for (std::uint64_t done = 0; done < bytes;) {
             std::uint64_t const length =
                 std::min(bytes - done, 4096 - (from + done).offset_in(4096));

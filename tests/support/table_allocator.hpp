@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace twofold::test {
 
@@ -13,7 +14,7 @@ namespace twofold::test {
 template <class Output>
 class TableFrames {
   public:
-    explicit TableFrames(RecordingMemory memory) : memory_(memory) {}
+    explicit TableFrames(RecordingMemory memory) : memory_(std::move(memory)) {}
 
     std::optional<Output> allocate_table() {
         if (left_ == 0) return std::nullopt;

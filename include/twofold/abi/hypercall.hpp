@@ -1,8 +1,8 @@
 // What a guest asks of whoever runs it: the hypervisor, or the command through /dev/kvm.
 //
-// One register convention, two doors. The number goes into RAX, arguments into RDI, RSI and RDX,
-// the result comes back in RAX; every other register is kept. Either `vmcall`, or `outl %eax,
-// port`: KVM without VT-x never returns from a ring-0 vmcall, so portable guests take the port.
+// One register convention, two doors. The number goes into RAX, arguments into RDI, RSI and RCX,
+// the result comes back in RAX; every other register is kept. Either `vmcall`, or `outl %eax, %dx`
+// to the port: KVM without VT-x never returns from a ring-0 vmcall, so portable guests take it.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,7 @@ enum class Hypercall : std::uint64_t {
     /// RDI: gva. Returns the number of references of both dimensions.
     walk = 2,
     /// Reports a measured figure. RDI: gva of its name (ASCII letters, digits and '_'), RSI: bytes
-    /// of the name, 1 to 64,
-    /// RDX: value in ticks.
+    /// of the name, 1 to 64, RCX: value in ticks.
     figure = 3,
 };
 

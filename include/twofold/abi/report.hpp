@@ -5,29 +5,33 @@
 // bytes are numbers. Every object has "record"; those about a guest have "guest", its place in the
 // bundle from 0.
 //
-//   boot               {processor, memory_bytes, phases:[{name, ticks}]}   ticks from the loader's
-//   first instruction capability_missing {capability, where, meaning}                        then
-//   `end`: nothing can run guest_start        {guest, name, memory_bytes, guest_page, host_page,
-//   populate, native, ticks_to_entry} walk               {guest, gva, gpa, hpa, page_size,
-//   guest_page, host_page, native, references:[...], fault?}
-//       references     {dimension:"guest"|"ept", level, address, entry, gpa?}: address is the hpa
-//       that was read; gpa is given where
-//                      dimension is "guest"; level 1 is the PTE; page_size, guest_page and
-//                      host_page are "0x..." bytes, page_size being the smaller of the two leaves
-//       fault          {dimension, level, reason}; gpa, hpa and page sizes are then left out where
-//       unknown
-//   figure             {guest, name, unit:"ticks", value}
-//   guest_stop         {guest, name, reason, code, message, rip, ticks, exits:{name:count},
-//   frames:{memory, tables},
-//                       violations:{read, write, execute, during_walk, ticks, ticks_min,
-//                       ticks_max}}
-//       reason         exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
-//       unknown_exit |
-//                      misconfiguration | load_error | entry_failure
-//       code           the guest's own for exit, 0 for halt, 1 for all others
-//   error              {message}                                            the hypervisor can't go
-//   on; then `end` panic              {vector, name, rip, error_code, cr2, message} end
-//   {frames_in_use}                                      the last line of every whole report
+//   boot         {processor, memory_bytes, phases:[{name, ticks}]}
+//                ticks: how long each phase took; the first begins with the loader's first
+//                instruction, and each of the others where the one before it ends
+//   capability_missing
+//                {capability, where, meaning}; then `end`: nothing can run
+//   guest_start  {guest, name, memory_bytes, guest_page, host_page, populate, native,
+//                ticks_to_entry}
+//                ticks_to_entry: from the loader's first instruction to the guest's
+//   walk         {guest, gva, gpa, hpa, page_size, guest_page, host_page, native,
+//                references:[...], fault?}
+//                page_size, guest_page and host_page are "0x..." bytes, page_size being the
+//                smaller of the two leaves
+//       references   {dimension:"guest"|"ept", level, address, entry, gpa?}
+//                    address is the hpa that was read; gpa is given where dimension is "guest";
+//                    level 1 is the PTE
+//       fault        {dimension, level, reason}; gpa, hpa and page sizes are then left out where
+//                    unknown
+//   figure       {guest, name, unit:"ticks", value}
+//   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
+//                frames:{memory, tables},
+//                violations:{read, write, execute, during_walk, ticks, ticks_min, ticks_max}}
+//       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
+//                    unknown_exit | misconfiguration | load_error | entry_failure
+//       code         the guest's own for exit, 0 for halt, 1 for all others
+//   error        {message}: the hypervisor can't go on; then `end`
+//   panic        {vector, name, rip, error_code, cr2, message}; then `end`
+//   end          {frames_in_use}: the last line of every whole report
 #pragma once
 
 #include <cstdint>

@@ -1,0 +1,39 @@
+#include "hv/report.hpp"
+
+#include "hv/device/serial_ports.hpp"
+
+namespace twofold::hv {
+
+namespace {
+
+constinit FramePool const* reported_pool = nullptr;
+
+} // namespace
+
+void report_boot(std::string_view processor, std::uint64_t memory_bytes,
+                 std::span<Phase const> phases) {
+    abi::JsonLine line{report};
+    line("record", "boot")("processor", processor)("memory_bytes", memory_bytes);
+    auto list = line.array("phases");
+    for (Phase const& phase : phases)
+        list.object()("name", phase.name)("ticks", phase.ticks);
+}
+
+void report_error(std::string_view message) {
+    abi::JsonLine{report}("record", "error")("message", message);
+}
+
+void report_panic(PanicRecord const& panic) {
+    abi::JsonLine{report}("record", "panic")("vector", panic.vector)("name", panic.name)(
+        "rip", abi::hex(panic.rip))("error_code", abi::hex(panic.error_code))(
+        "cr2", abi::hex(panic.cr2))("message", panic.message);
+}
+
+void report_end() {
+    std::uint64_t const frames = reported_pool == nullptr ? 0 : reported_pool->frames_used();
+    abi::JsonLine{report}("record", "end")("frames_in_use", frames);
+}
+
+void report_frames_of(FramePool const& pool) { reported_pool = &pool; }
+
+} // namespace twofold::hv

@@ -1,0 +1,88 @@
+// One guest: its space, its virtual processor's state beside the VMCS, its devices and its figures.
+#pragma once
+
+#include "hv/device/guest_uart.hpp"
+#include "hv/vm/host_memory.hpp"
+
+#include <twofold/abi/text.hpp>
+#include <twofold/arch/vm_exit_reason.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace twofold::hv {
+
+/// Why a guest's life ended.
+struct Stop {
+    /// As abi/report.hpp has it.
+    std::string_view reason;
+    /// What the command exits with.
+    std::uint8_t code;
+    abi::TextBuffer<320> message;
+};
+
+/// EPT violations that were answered, and the ticks from each exit to just before the guest
+/// resumes.
+struct ViolationStatistics {
+    std::uint64_t reads = 0;
+    std::uint64_t writes = 0;
+    std::uint64_t executes = 0;
+    std::uint64_t during_walk = 0;
+    std::uint64_t ticks = 0;
+    std::uint64_t ticks_min = ~std::uint64_t{0};
+    std::uint64_t ticks_max = 0;
+
+    void count_ticks(std::uint64_t spent) {
+        ticks += spent;
+        ticks_min = std::min(ticks_min, spent);
+        ticks_max = std::max(ticks_max, spent);
+    }
+};
+
+/// How long a guest may still run, in ticks, counted down by the preemption timer.
+struct TimeLimit {
+    /// Nothing: for ever.
+    std::optional<std::uint64_t> ticks_left;
+    unsigned timer_shift;
+    /// What the timer was last set to.
+    std::uint64_t loaded = 0;
+};
+
+struct Guest {
+    std::uint32_t index;
+    std::string_view name;
+    Space space;
+    std::uint64_t ept_pointer;
+    std::uint16_t vpid;
+    unsigned physical_bits;
+    TimeLimit time;
+    GuestUart uart{};
+    /// What the guest last wrote to MSRs that are only remembered.
+    std::uint64_t misc_enable = 1;
+    std::uint64_t apic_base = 0xfee0'0900;
+    std::uint64_t cr8 = 0;
+    std::array<std::uint64_t, vm_exit_reasons> exits{};
+    std::uint64_t unknown_ports = 0;
+    std::uint64_t unknown_msrs = 0;
+    ViolationStatistics violations{};
+    std::optional<Stop> stop{};
+
+    /// Ends the guest's life. Returns false, for handlers to return: the guest does not resume.
+    bool end(std::string_view reason, std::uint8_t code, std::string_view message);
+    /// The same, with the message written by `write(sink)`.
+    template <class Write>
+    bool end_with(std::string_view reason, std::uint8_t code, Write&& write) {
+        stop.emplace(Stop{reason, code, {}});
+        write(stop->message);
+        return false;
+    }
+};
+
+inline bool Guest::end(std::string_view reason, std::uint8_t code, std::string_view message) {
+    return end_with(reason, code, [&](auto& sink) { sink(message); });
+}
+
+} // namespace twofold::hv

@@ -1,0 +1,93 @@
+#include "hv/vm/guest_access.hpp"
+
+#include "hv/cpu/control_registers.hpp"
+#include "hv/vm/guest_paging.hpp"
+#include "hv/vmx/events.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace twofold::hv {
+
+namespace {
+
+/// "Page-Fault Exceptions": the bits of the error code.
+std::uint32_t error_code_of(bool present, Access access, bool user) {
+    return (present ? 1U : 0U) | (access == Access::write ? 2U : 0U) | (user ? 4U : 0U) |
+           (access == Access::execute ? 16U : 0U);
+}
+
+bool in_ring_3() {
+    constexpr std::uint32_t descriptor_privilege_level = 3U << 5;
+    return (read_vmcs(VmcsField32::guest_ss_access_rights) & descriptor_privilege_level) ==
+           descriptor_privilege_level;
+}
+
+bool allowed(Permissions permissions, Access access, bool user) {
+    if (user && !permissions.user) return false;
+    bool const write_protect = (read_vmcs(VmcsFieldNatural::guest_cr0) & cr0::write_protect) != 0;
+    if (access == Access::write && !user && !write_protect) return true;
+    return permissions.allow(access);
+}
+
+AccessFault refusal(SpaceError error, Gva gva, Gpa gpa) {
+    using enum AccessFault::Kind;
+    return {error == SpaceError::out_of_frames ? out_of_frames : outside_memory, gva, 0, gpa};
+}
+
+} // namespace
+
+std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access) {
+    bool const user = in_ring_3();
+    for (;;) {
+        auto const found = walk_guest(guest, gva, [](Reference const&) {});
+        if (found && allowed(found->guest_permissions, access, user) &&
+            found->ept_permissions.allow(access))
+            return found->hpa;
+        if (found && !allowed(found->guest_permissions, access, user)) {
+            return std::unexpected(
+                AccessFault{AccessFault::Kind::page_fault, gva, error_code_of(true, access, user)});
+        }
+        if (!found && found.error().dimension == Dimension::guest) {
+            bool const reserved = found.error().reason == WalkFaultReason::malformed;
+            return std::unexpected(
+                AccessFault{AccessFault::Kind::page_fault, gva,
+                            error_code_of(reserved, access, user) | (reserved ? 8U : 0U)});
+        }
+        // The second dimension lacks a page: bring it in as a violation would, and walk again.
+        Gpa const gpa = found ? found->gpa : found.error().gpa;
+        auto const resolution =
+            guest.space.resolve({.gpa = gpa, .access = found ? access : Access::read, .gva = gva});
+        if (!resolution) return std::unexpected(refusal(resolution.error(), gva, gpa));
+    }
+}
+
+std::expected<void, AccessFault> read_guest(Guest& guest, Gva gva, std::span<std::byte> bytes) {
+    for (std::size_t done = 0; done < bytes.size();) {
+        Gva const from = gva + done;
+        auto const hpa = reach(guest, from, Access::read);
+        if (!hpa) return std::unexpected(hpa.error());
+        std::size_t const length =
+            std::min<std::size_t>(bytes.size() - done, 4096 - from.offset_in(4096));
+        std::memcpy(bytes.data() + done, at<void>(*hpa), length);
+        done += length;
+    }
+    return {};
+}
+
+bool answer_fault(Guest& guest, AccessFault const& fault) {
+    if (fault.kind == AccessFault::Kind::page_fault) {
+        write_cr2(fault.gva.value());
+        inject_exception(exception::page_fault, fault.error_code);
+        return true;
+    }
+    bool const outside = fault.kind == AccessFault::Kind::outside_memory;
+    return guest.end_with(outside ? "outside_memory" : "out_of_frames", 1, [&](auto& sink) {
+        sink(outside ? "the guest has no memory at gpa " : "no frame is left for gpa ");
+        abi::put_hexadecimal(sink, fault.gpa.value());
+        sink(", which an I/O instruction named as gva ");
+        abi::put_hexadecimal(sink, fault.gva.value());
+    });
+}
+
+} // namespace twofold::hv

@@ -1,0 +1,39 @@
+// The hypervisor's own accesses to a running guest's memory by guest-virtual address.
+#pragma once
+
+#include "hv/vm/guest.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+
+namespace twofold::hv {
+
+/// Why an access did not happen.
+struct AccessFault {
+    enum class Kind : std::uint8_t {
+        /// The guest's own tables do not allow it: the guest is due a #PF.
+        page_fault,
+        /// The address leads to where the guest has no memory.
+        outside_memory,
+        /// No frame is left to fill the page.
+        out_of_frames,
+    };
+    Kind kind;
+    Gva gva;
+    /// page_fault: the error code.
+    std::uint32_t error_code = 0;
+    Gpa gpa{};
+};
+
+/// Where `gva` lies, with its page brought in, for an access with the running guest's rights.
+std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access);
+
+/// Copies out of the guest. `bytes` is filled completely, or the fault says why not.
+std::expected<void, AccessFault> read_guest(Guest& guest, Gva gva, std::span<std::byte> bytes);
+
+/// Gives the guest its #PF, or ends it. Returns whether it resumes.
+bool answer_fault(Guest& guest, AccessFault const& fault);
+
+} // namespace twofold::hv

@@ -1,0 +1,118 @@
+#include "hv/vm/guest_report.hpp"
+
+#include "hv/device/serial_ports.hpp"
+
+#include <twofold/abi/json_line.hpp>
+
+namespace twofold::hv {
+
+namespace {
+
+using abi::hex;
+using abi::JsonLine;
+
+std::string_view text_of(Dimension dimension) {
+    return dimension == Dimension::guest ? "guest" : "ept";
+}
+
+std::string_view text_of(WalkFaultReason reason) {
+    switch (reason) {
+    case WalkFaultReason::not_present: return "not_present";
+    case WalkFaultReason::malformed: return "malformed";
+    case WalkFaultReason::unreadable: return "unreadable";
+    case WalkFaultReason::denied: return "denied";
+    }
+    return "";
+}
+
+template <class Line>
+void put_references(Line& line, ReferenceList const& references) {
+    auto list = line.array("references");
+    for (Reference const& reference : references.all()) {
+        auto object = list.object();
+        object("dimension", text_of(reference.dimension))("level", std::uint32_t{reference.level})(
+            "address", hex(reference.address))("entry", hex(reference.entry));
+        if (reference.dimension == Dimension::guest) object("gpa", hex(reference.gpa));
+    }
+}
+
+template <class Line>
+void put_exits(Line& line, Guest const& guest) {
+    auto exits = line.object("exits");
+    // Several reasons share a name; each name is written once, where it comes first.
+    for (unsigned reason = 0; reason < vm_exit_reasons; ++reason) {
+        auto const name = name_of(static_cast<VmExitReason>(reason));
+        std::uint64_t sum = 0;
+        bool first = true;
+        for (unsigned other = 0; other < vm_exit_reasons; ++other) {
+            if (name_of(static_cast<VmExitReason>(other)) != name) continue;
+            sum += guest.exits[other];
+            first = first && other >= reason;
+        }
+        if (first && sum > 0) exits(name, sum);
+    }
+}
+
+template <class Line>
+void put_violations(Line& line, ViolationStatistics const& violations) {
+    bool const any = violations.reads + violations.writes + violations.executes > 0;
+    line.object("violations")("read", violations.reads)("write", violations.writes)(
+        "execute", violations.executes)("during_walk", violations.during_walk)("ticks",
+                                                                               violations.ticks)(
+        "ticks_min", any ? violations.ticks_min : 0)("ticks_max", violations.ticks_max);
+}
+
+} // namespace
+
+void report_guest_start(std::uint32_t index, std::string_view name, abi::GuestRecord const& record,
+                        std::uint64_t ticks_to_entry) {
+    JsonLine{report}("record", "guest_start")("guest", index)("name", name)(
+        "memory_bytes", record.memory_bytes)("guest_page",
+                                             hex(std::uint64_t{1} << record.guest_page_shift))(
+        "host_page", hex(std::uint64_t{1} << record.host_page_shift))(
+        "populate", record.populate == abi::Populate::lazy ? "lazy" : "eager")("native", false)(
+        "ticks_to_entry", ticks_to_entry);
+}
+
+void report_walk(std::uint32_t guest, Gva gva, ReferenceList const& references,
+                 std::expected<NestedTranslation, NestedFault> const& result) {
+    JsonLine line{report};
+    line("record", "walk")("guest", guest)("gva", hex(gva));
+    if (result) {
+        line("gpa", hex(result->gpa))("hpa", hex(result->hpa))("page_size",
+                                                               hex(result->page_size().bytes()))(
+            "guest_page", hex(result->guest_page.bytes()))("host_page",
+                                                           hex(result->host_page.bytes()));
+    }
+    line("native", false);
+    put_references(line, references);
+    if (!result) {
+        NestedFault const& fault = result.error();
+        line.object("fault")("dimension", text_of(fault.dimension))(
+            "level", std::uint32_t{fault.level})("reason", text_of(fault.reason));
+    }
+}
+
+void report_figure(std::uint32_t guest, std::string_view name, std::uint64_t ticks) {
+    JsonLine{report}("record", "figure")("guest", guest)("name", name)("unit", "ticks")("value",
+                                                                                        ticks);
+}
+
+void report_guest_stop(Guest const& guest, std::uint64_t rip, std::uint64_t ticks) {
+    JsonLine line{report};
+    line("record", "guest_stop")("guest", guest.index)("name", guest.name)(
+        "reason", guest.stop->reason)("code", std::uint32_t{guest.stop->code})(
+        "message", guest.stop->message.text())("rip", hex(rip))("ticks", ticks);
+    put_exits(line, guest);
+    line.object("policy")("unknown_ports", guest.unknown_ports)("unknown_msrs", guest.unknown_msrs);
+    line.object("frames")("memory", guest.space.memory_frames())("tables",
+                                                                 guest.space.table_frames());
+    put_violations(line, guest.violations);
+}
+
+void report_load_error(std::uint32_t index, std::string_view name, std::string_view message) {
+    JsonLine{report}("record", "guest_stop")("guest", index)("name", name)("reason", "load_error")(
+        "code", 1U)("message", message);
+}
+
+} // namespace twofold::hv

@@ -1,0 +1,45 @@
+// The records of the report that are about one guest (abi/report.hpp).
+#pragma once
+
+#include "hv/vm/guest.hpp"
+
+#include <twofold/abi/disk_image.hpp>
+#include <twofold/paging/nested_walk.hpp>
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string_view>
+
+namespace twofold::hv {
+
+/// The references of one walk, in order.
+class ReferenceList {
+  public:
+    /// No walk has more: 5 levels by 5 levels take 35.
+    static constexpr unsigned capacity = 35;
+
+    void operator()(Reference const& reference) {
+        if (count_ < capacity) all_[count_++] = reference;
+    }
+    [[nodiscard]] std::span<Reference const> all() const { return std::span{all_}.first(count_); }
+
+  private:
+    std::array<Reference, capacity> all_{};
+    unsigned count_ = 0;
+};
+
+/// `ticks_to_entry`: from the loader's first instruction.
+void report_guest_start(std::uint32_t index, std::string_view name, abi::GuestRecord const& record,
+                        std::uint64_t ticks_to_entry);
+void report_walk(std::uint32_t guest, Gva gva, ReferenceList const& references,
+                 std::expected<NestedTranslation, NestedFault> const& result);
+void report_figure(std::uint32_t guest, std::string_view name, std::uint64_t ticks);
+
+/// `rip`: where the guest stood. `ticks`: how long it ran.
+void report_guest_stop(Guest const& guest, std::uint64_t rip, std::uint64_t ticks);
+/// For a guest that never ran.
+void report_load_error(std::uint32_t index, std::string_view name, std::string_view message);
+
+} // namespace twofold::hv

@@ -1,0 +1,73 @@
+// What guests ask for (abi/hypercall.hpp), by either door.
+#include "hv/vm/exit_handlers.hpp"
+#include "hv/vm/guest_access.hpp"
+#include "hv/vm/guest_paging.hpp"
+#include "hv/vm/guest_report.hpp"
+
+#include <twofold/abi/hypercall.hpp>
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace twofold::hv {
+
+namespace {
+
+constexpr std::uint64_t longest_name = 64;
+
+bool refuse(Registers& registers, abi::HypercallError error) {
+    registers.rax = static_cast<std::uint64_t>(error);
+    return true;
+}
+
+bool exit_guest(Guest& guest, Registers const& registers) {
+    return guest.end("exit", static_cast<std::uint8_t>(std::min<std::uint64_t>(registers.rdi, 255)),
+                     "");
+}
+
+bool walk_for(Guest& guest, Registers& registers) {
+    ReferenceList references;
+    Gva const gva{registers.rdi};
+    auto const result = walk_guest(guest, gva, references);
+    report_walk(guest.index, gva, references, result);
+    registers.rax = references.all().size();
+    return true;
+}
+
+bool is_name(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '_';
+    });
+}
+
+bool take_figure(Guest& guest, Registers& registers) {
+    std::uint64_t const length = registers.rsi;
+    if (length == 0 || length > longest_name)
+        return refuse(registers, abi::HypercallError::bad_argument);
+    std::array<char, longest_name> text{};
+    auto const bytes = std::as_writable_bytes(std::span{text}).first(length);
+    std::string_view const name{text.data(), length};
+    if (!read_guest(guest, Gva{registers.rdi}, bytes) || !is_name(name)) {
+        return refuse(registers, abi::HypercallError::bad_argument);
+    }
+    report_figure(guest.index, name, registers.rcx);
+    registers.rax = 0;
+    return true;
+}
+
+} // namespace
+
+bool handle_hypercall(Guest& guest, Registers& registers) {
+    switch (static_cast<abi::Hypercall>(registers.rax)) {
+    case abi::Hypercall::nothing: registers.rax = 0; return true;
+    case abi::Hypercall::exit: return exit_guest(guest, registers);
+    case abi::Hypercall::walk: return walk_for(guest, registers);
+    case abi::Hypercall::figure: return take_figure(guest, registers);
+    }
+    return refuse(registers, abi::HypercallError::unknown_number);
+}
+
+} // namespace twofold::hv

@@ -1,0 +1,80 @@
+#include "hv/vm/run_bundle.hpp"
+
+#include "hv/cpu/panic.hpp"
+#include "hv/cpu/physical_memory.hpp"
+#include "hv/cpu/port.hpp"
+#include "hv/device/tick_rate.hpp"
+#include "hv/report.hpp"
+#include "hv/vm/run_guest.hpp"
+#include "hv/vmx/capabilities.hpp"
+#include "hv/vmx/operation.hpp"
+
+#include <twofold/memory/frame_pool.hpp>
+
+#include <algorithm>
+#include <new>
+#include <span>
+
+namespace twofold::hv {
+
+namespace {
+
+/// Storage for the one pool; nothing has constructors that run by themselves.
+alignas(FramePool) constinit std::byte pool_storage[sizeof(FramePool)]{};
+
+PageSize largest_leaf(Bundle const& bundle) {
+    PageSize largest = page_4k;
+    for (std::uint32_t index = 0; index < bundle.guest_count(); ++index) {
+        largest = std::max(largest, PageSize{bundle.guest(index).host_page_shift});
+    }
+    return largest;
+}
+
+Hpa take(EarlyMemory& memory, std::uint64_t bytes) {
+    auto const taken = memory.allocate(bytes);
+    if (!taken)
+        stop_with_error("below 4 GiB there is no memory left for the hypervisor's own tables");
+    return *taken;
+}
+
+/// A pool of all memory that is left, with its metadata in a part of it.
+FramePool& make_pool(EarlyMemory& memory) {
+    auto const ranges = memory.left().all();
+    std::uint64_t const frames = ranges.empty() ? 0 : ranges.back().end.value() >> 12;
+    Hpa const metadata = take(memory, frames * sizeof(Frame));
+    auto* const first = new (at<void>(metadata)) Frame[frames];
+    auto* const pool = new (pool_storage) FramePool{std::span{first, frames}, 0};
+    for (MemoryRange const& range : memory.left().all())
+        pool->add(range.begin, range.end);
+    report_frames_of(*pool);
+    return *pool;
+}
+
+/// The hypervisor polls its devices: with every line masked at the interrupt controllers, guests
+/// are never left for a device's sake.
+void mask_interrupts() {
+    constexpr std::uint8_t all_lines = 0xff;
+    write_port(0x21, all_lines);
+    write_port(0xa1, all_lines);
+}
+
+} // namespace
+
+void run_bundle(Machine& machine, Bundle const& bundle) {
+    mask_interrupts();
+    auto const capabilities = find_capabilities(largest_leaf(bundle));
+    if (!capabilities) return;
+    Hpa const region = take(machine.free, 4096);
+    Hpa const vmcs = take(machine.free, 4096);
+    FramePool& pool = make_pool(machine.free);
+    if (!enter_vmx_operation(*capabilities, region)) stop_with_error("the processor refused VMXON");
+
+    std::uint64_t const told = bundle.ticks_per_second();
+    Host const host{machine, *capabilities, pool, vmcs,
+                    told != 0 ? told : measure_ticks_per_second()};
+    for (std::uint32_t index = 0; index < bundle.guest_count(); ++index)
+        run_guest_from(host, bundle, index);
+    leave_vmx_operation();
+}
+
+} // namespace twofold::hv

@@ -1,0 +1,45 @@
+# What the scripts share. Sourced, never run.
+# shellcheck shell=bash
+
+# The top of the tree.
+tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# A line about progress: on standard error, for standard output belongs to what is run.
+say() { printf '== %s\n' "$*" >&2; }
+
+# What was wrong and what would be right, then out.
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+processors() { nproc 2>/dev/null || echo 1; }
+
+# configure PRESET: writes the preset's build directory where there is none.
+configure() {
+    [[ -f $tree/build/$1/build.ninja ]] && return
+    say "Configuring build/$1"
+    (cd "$tree" && cmake --preset "$1") >&2
+}
+
+# build PRESET [TARGET...]: with progress; all targets when none is named.
+build() {
+    local preset=$1
+    shift
+    configure "$preset"
+    say "Building build/$preset"
+    ninja -C "$tree/build/$preset" "$@" >&2
+}
+
+# build_command: the command of the release preset and all that it runs. Silent when up to date.
+build_command() {
+    local targets=(twofold hypervisor_image guests)
+    if [[ -f $tree/build/release/build.ninja ]] && command -v ninja >/dev/null; then
+        # Without --dry-run Ninja would say so each time.
+        [[ $(ninja -C "$tree/build/release" -n "${targets[@]}" 2>/dev/null) != *"no work to do."* ]] ||
+            return 0
+    else
+        "$tree/scripts/setup"
+    fi
+    build release "${targets[@]}"
+}

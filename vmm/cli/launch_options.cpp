@@ -1,0 +1,175 @@
+#include "cli/launch_options.hpp"
+
+#include "cli/installation.hpp"
+#include "cli/size.hpp"
+#include "engine/bochs.hpp"
+#include "engine/qemu.hpp"
+#include "report/page_size_name.hpp"
+#include "report/style.hpp"
+#include "system/failure.hpp"
+#include "system/file.hpp"
+
+#include <twofold/load/guest_layout.hpp>
+#include <twofold/load/load_error_text.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace twofold::vmm {
+
+namespace {
+
+constexpr std::uint64_t default_memory = std::uint64_t{64} << 20;
+/// No guest of this launcher is larger than what its memory could be.
+constexpr std::uint64_t largest_guest_file = std::uint64_t{1} << 30;
+
+[[noreturn]] void fail_to_load(std::filesystem::path const& file, LoadError const& error) {
+    std::string text;
+    auto const sink = [&text](std::string_view piece) { text += piece; };
+    describe(error, sink);
+    throw Failure{fmt::format("{}: {}", file.string(), text)};
+}
+
+void check_memory(std::uint64_t memory, PageSize host_page) {
+    if (memory == 0) throw UsageError{"--memory: a guest needs some memory, such as 64M"};
+    if (memory % page_4k.bytes() != 0) {
+        throw UsageError{fmt::format("--memory: {} bytes are not a multiple of 4096", memory)};
+    }
+    if (memory % host_page.bytes() != 0) {
+        std::uint64_t const up = pages_for(memory, host_page) * host_page.bytes();
+        throw UsageError{
+            fmt::format("--memory: {} is not a multiple of the EPT page of --host-page "
+                        "{}; {} would do",
+                        byte_size(memory), page_size_name(host_page), byte_size(up))};
+    }
+}
+
+/// Loads the file as the hypervisor will, so that what is wrong is said before anything starts.
+void check_file(GuestPlan const& guest, std::filesystem::path const& file) {
+    auto const image = parse_elf(guest.elf);
+    if (!image) fail_to_load(file, image.error());
+    std::string line;
+    for (auto const& argument : guest.arguments)
+        line += argument + '\0';
+    line.pop_back();
+    auto const layout = plan_guest(
+        *image,
+        {.memory_bytes = guest.memory_bytes, .guest_page = guest.guest_page, .command_line = line});
+    if (!layout) fail_to_load(file, layout.error());
+}
+
+} // namespace
+
+void GuestOptionTexts::add_to(CLI::App& command) {
+    command
+        .add_option("--memory", memory,
+                    "The guest's memory, a multiple of 4K and of the EPT page, such as 64M or "
+                    "1G [64M; with --host-page 1g: 1G]")
+        ->type_name("SIZE");
+    command.add_option("--guest-page", guest_page, "Page size of the guest's own page tables [4k]")
+        ->type_name(page_size_values);
+    auto* const host = command.add_option("--host-page", host_page, "Page size of EPT [4k]")
+                           ->type_name(page_size_values);
+    auto* const when =
+        command
+            .add_option("--populate", populate,
+                        "When guest memory gets its frames: at the first touch, by an EPT "
+                        "violation (lazy), or before the guest starts (eager) [lazy]")
+            ->type_name("lazy|eager");
+    command
+        .add_option("--timeout", timeout,
+                    "Stop a guest that runs longer than S seconds; 0: never. Under Bochs a second "
+                    "is 100 million instructions, so that every run is the same; it executes 73 to "
+                    "128 million in a real one [60]")
+        ->type_name("S");
+    command.add_flag("--native", native, "Run the guest on the bare processor, without EPT")
+        ->excludes(host)
+        ->excludes(when);
+}
+
+GuestPlan GuestOptionTexts::plan(std::string const& guest,
+                                 std::vector<std::string> const& arguments) const {
+    PageSize const host = host_page.empty() ? page_4k : parse_page_size("--host-page", host_page);
+    if (!populate.empty() && populate != "lazy" && populate != "eager")
+        throw UsageError{fmt::format("--populate: '{}' is neither lazy nor eager", populate)};
+    GuestPlan plan{
+        .arguments = arguments,
+        .elf = {},
+        .memory_bytes = memory.empty() ? std::max(default_memory, host.bytes())
+                                       : parse_size("--memory", memory),
+        .guest_page = parse_page_size("--guest-page", guest_page),
+        .host_page = host,
+        .populate = populate == "eager" ? abi::Populate::eager : abi::Populate::lazy,
+        .time_limit = parse_seconds("--timeout", timeout),
+    };
+    check_memory(plan.memory_bytes, host);
+    auto const file = find_guest(guest);
+    plan.arguments.insert(plan.arguments.begin(), file.stem().string());
+    plan.elf = read_file(file, largest_guest_file);
+    check_file(plan, file);
+    return plan;
+}
+
+void EngineOptionTexts::add_to(CLI::App& command) {
+    command
+        .add_option("--engine", engine,
+                    "What runs the hypervisor: bochs emulates VT-x; qemu does not, so there the "
+                    "hypervisor says which capabilities are missing [bochs]")
+        ->type_name("bochs|qemu");
+    command
+        .add_option(
+            "--cpu", cpu,
+            "Processor model of the engine, as `bochs-bin --help cpu` or `qemu-system-x86_64 "
+            "-cpu help` list them [bochs: corei7_icelake_u]")
+        ->type_name("MODEL");
+    command
+        .add_option("--machine-memory", machine_memory,
+                    "Memory of the machine that the hypervisor runs on, a multiple of 1M [what the "
+                    "guest needs]")
+        ->type_name("SIZE");
+}
+
+std::unique_ptr<Engine> EngineOptionTexts::make(unsigned trace_windows) const {
+    std::optional<std::uint64_t> memory;
+    if (!machine_memory.empty()) {
+        memory = parse_size("--machine-memory", machine_memory);
+        if (*memory == 0 || *memory % (1 << 20) != 0) {
+            throw UsageError{fmt::format(
+                "--machine-memory: {} bytes are not a multiple of 1M above 0", *memory)};
+        }
+    }
+    if (engine == "qemu" && trace_windows == 0) {
+        return std::make_unique<QemuEngine>(QemuOptions{.hypervisor = find_hypervisor(),
+                                                        .cpu_model = cpu.empty() ? "max" : cpu,
+                                                        .machine_memory = memory});
+    }
+    if (engine == "qemu") throw UsageError{"--check needs --engine bochs: it prints what it reads"};
+    if (engine != "bochs")
+        throw UsageError{
+            fmt::format("--engine: there is no '{}'; there are bochs and qemu", engine)};
+    BochsOptions options{
+        .hypervisor = find_hypervisor(), .machine_memory = memory, .trace_windows = trace_windows};
+    if (!cpu.empty()) options.cpu_model = cpu;
+    return std::make_unique<BochsEngine>(std::move(options));
+}
+
+void LaunchOptions::add_to(CLI::App& command) {
+    command
+        .add_option("guest", guest,
+                    "An ELF file, or the name of a kernel of the family: hello, touch, walk ...")
+        ->required()
+        ->type_name("GUEST");
+    command.add_option("arguments", arguments, "Arguments of the guest, after --")
+        ->type_name("ARGS");
+    how.add_to(command);
+    on.add_to(command);
+}
+
+LaunchPlan LaunchOptions::plan() const {
+    LaunchPlan plan;
+    plan.guests.push_back(how.plan(guest, arguments));
+    plan.native = how.native;
+    return plan;
+}
+
+} // namespace twofold::vmm

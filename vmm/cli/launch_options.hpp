@@ -1,0 +1,63 @@
+// The options that say what is launched, how, and on what: the same for all commands that launch.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "image/launch_plan.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class Option;
+} // namespace CLI
+
+namespace twofold::vmm {
+
+/// How a guest is launched.
+struct GuestOptionTexts {
+    std::string memory;
+    std::string guest_page = "4k";
+    std::string host_page;
+    std::string populate;
+    std::string timeout = "60";
+    bool native = false;
+
+    void add_to(CLI::App& command);
+
+    /// A plan for one guest, whose first argument is its name in every report. Reads and checks the
+    /// file. Throws Failure for a file that can't be loaded, UsageError for options that make no
+    /// sense, alone or together.
+    [[nodiscard]] GuestPlan plan(std::string const& guest,
+                                 std::vector<std::string> const& arguments) const;
+};
+
+/// What the guest is launched on.
+struct EngineOptionTexts {
+    std::string engine = "bochs";
+    std::string cpu;
+    std::string machine_memory;
+
+    void add_to(CLI::App& command);
+
+    /// `trace_windows`: see BochsOptions; only Bochs has them.
+    [[nodiscard]] std::unique_ptr<Engine> make(unsigned trace_windows = 0) const;
+};
+
+/// All of these, for one guest.
+struct LaunchOptions {
+    std::string guest;
+    std::vector<std::string> arguments;
+    GuestOptionTexts how;
+    EngineOptionTexts on;
+
+    void add_to(CLI::App& command);
+    [[nodiscard]] LaunchPlan plan() const;
+};
+
+/// The values that an option takes, for --help and for completion.
+inline constexpr char const* page_size_values = "4k|2m|1g";
+
+} // namespace twofold::vmm

@@ -1,0 +1,33 @@
+#include "cli/program_output.hpp"
+
+#include "system/child_process.hpp"
+#include "system/failure.hpp"
+
+#include <fmt/format.h>
+
+namespace twofold::vmm {
+
+ProgramOutput output_of(std::vector<std::string> command, Signals const& signals,
+                        std::chrono::seconds limit) {
+    auto const started = Clock::now();
+    Pipe pipe = Pipe::make();
+    ChildProcess child{{.command = command, .inherited = {}, .output = pipe.write_end.get()},
+                       signals};
+    pipe.write_end.reset();
+
+    ProgramOutput output;
+    bool open = true;
+    EventLoop loop{signals};
+    loop.watch(pipe.read_end.get(), [&] { open = read_some(pipe.read_end.get(), output.text); });
+    while (open) {
+        loop.wait(started + limit);
+        if (open && Clock::now() >= started + limit) {
+            throw Failure{fmt::format("{} still ran after {} s", command.front(), limit.count())};
+        }
+    }
+    output.exit_status = child.wait();
+    output.wall = Clock::now() - started;
+    return output;
+}
+
+} // namespace twofold::vmm

@@ -1,0 +1,24 @@
+// What another program prints.
+#pragma once
+
+#include "system/event_loop.hpp"
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace twofold::vmm {
+
+struct ProgramOutput {
+    /// Standard output and standard error.
+    std::string text;
+    int exit_status = 0;
+    /// From before its start to its end.
+    std::chrono::duration<double> wall{};
+};
+
+/// Runs `command` to its end. Throws Failure when it can't be started, or runs longer than `limit`.
+ProgramOutput output_of(std::vector<std::string> command, Signals const& signals,
+                        std::chrono::seconds limit);
+
+} // namespace twofold::vmm

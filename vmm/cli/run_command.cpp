@@ -1,0 +1,106 @@
+#include "cli/run_command.hpp"
+
+#include "cli/json_output.hpp"
+#include "cli/launch_options.hpp"
+#include "cli/progress.hpp"
+#include "cli/session.hpp"
+#include "report/run_json.hpp"
+#include "report/run_text.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace twofold::vmm {
+
+namespace {
+
+constexpr char const* examples =
+    R"(The guest's console goes to standard output, the report to standard error.
+Exit status: the guest's own; 1 if it did not end by itself or could not run; 2 for usage.
+
+Examples:
+  twofold run hello
+  twofold run touch --memory 128M --host-page 2m
+  twofold run touch --populate eager -- 1000
+  twofold run ./my-kernel.elf --timeout 10 --json run.json
+  twofold run hello --quiet > console.txt)";
+
+struct RunOptions {
+    LaunchOptions launch;
+    std::string json;
+    bool quiet = false;
+    bool raw = false;
+};
+
+nlohmann::ordered_json document(Session const& session, Engine const& engine,
+                                LaunchPlan const& plan, std::string const& console) {
+    nlohmann::ordered_json json{
+        {"engine", engine.name()},
+        {"machine_memory_bytes", engine.machine_memory(plan)},
+        {"arguments", plan.guests.front().arguments},
+        {"exit_status", session.exit_status()},
+        {"failure", nullptr},
+        {"wall_seconds", session.ending().wall.count()},
+        {"console", console},
+    };
+    if (std::string const failure = session.failure(Style{false}); !failure.empty())
+        json["failure"] = failure;
+    json.update(run_json(session.report()));
+    return json;
+}
+
+int run(Context& context, RunOptions const& options) {
+    auto const plan = options.launch.plan();
+    auto const engine = options.launch.on.make();
+    JsonOutput const json{options.json};
+    Output& console_output = json.is_standard_output() ? context.outputs.err : context.outputs.out;
+
+    EventLoop loop{context.signals};
+    Progress progress{context.outputs.err, plan.guests.front().name() + " runs"};
+    std::string console;
+    Session session{*engine,
+                    plan,
+                    loop,
+                    {.console =
+                         [&](std::string_view text) {
+                             progress.make_way_for(text);
+                             console_output.write(text);
+                             if (json.wanted()) console += text;
+                         },
+                     .raw = options.raw}};
+    Run* const run = &session.run();
+    finish_all(loop, {&run, 1}, progress.ticker());
+    session.finish();
+    progress.make_way_for("\n");
+
+    Style const style{context.outputs.err.wants_colour()};
+    std::string const failure = session.failure(style);
+    if (json.wanted()) json.write(document(session, *engine, plan, console), context.outputs.out);
+    if (!options.quiet && !json.is_standard_output())
+        context.outputs.err.write(run_text(session.report(), style));
+    context.outputs.err.write(failure);
+    return session.exit_status();
+}
+
+} // namespace
+
+void add_run_command(CLI::App& application, Action& chosen) {
+    auto const options = std::make_shared<RunOptions>();
+    auto* const command = application.add_subcommand("run", "Run a guest kernel over EPT");
+    options->launch.add_to(*command);
+    command
+        ->add_option("--json", options->json,
+                     "Write the whole run as JSON; -: to standard output, the console going to "
+                     "standard error")
+        ->type_name("FILE|-");
+    command->add_flag("-q,--quiet", options->quiet, "Print no report");
+    command->add_flag(
+        "--raw", options->raw,
+        "Pass the console on as it is; otherwise control characters are made visible");
+    command->footer(examples);
+    command->callback([options, &chosen] {
+        chosen = [options](Context& context) { return run(context, *options); };
+    });
+}
+
+} // namespace twofold::vmm

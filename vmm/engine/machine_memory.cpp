@@ -1,0 +1,47 @@
+#include "engine/machine_memory.hpp"
+
+#include <algorithm>
+
+namespace twofold::vmm {
+
+namespace {
+
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+
+/// The hypervisor's code, data and stacks, the memory below 1 MiB, and the firmware's tables at the
+/// top.
+constexpr std::uint64_t fixed = 8 * mebibyte;
+
+constexpr std::uint64_t aligned_up(std::uint64_t value, std::uint64_t to) {
+    return (value + to - 1) / to * to;
+}
+
+/// Where the last frame of a guest ends when its frames begin at the first aligned address that
+/// lies above `below`.
+std::uint64_t end_of_guest(GuestPlan const& guest, std::uint64_t below) {
+    return aligned_up(below, guest.host_page.bytes()) +
+           aligned_up(guest.memory_bytes, guest.host_page.bytes());
+}
+
+/// Second-dimension tables: one entry of 8 bytes a page, and one table each for the levels above;
+/// and the record of 32 bytes that the hypervisor keeps for each frame.
+std::uint64_t overhead(GuestPlan const& guest) {
+    std::uint64_t const pages = pages_for(guest.memory_bytes, guest.host_page);
+    std::uint64_t const frames = pages_for(guest.memory_bytes, page_4k);
+    return aligned_up(pages * 8, page_4k.bytes()) + 4 * page_4k.bytes() + frames * 32;
+}
+
+} // namespace
+
+std::uint64_t machine_memory_for(LaunchPlan const& plan) {
+    std::uint64_t images = 0;
+    for (auto const& guest : plan.guests)
+        images += guest.elf.size() + page_4k.bytes();
+
+    std::uint64_t needed = 0;
+    for (auto const& guest : plan.guests)
+        needed = std::max(needed, end_of_guest(guest, fixed + images + overhead(guest)));
+    return aligned_up(needed + fixed, mebibyte);
+}
+
+} // namespace twofold::vmm

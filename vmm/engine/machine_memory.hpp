@@ -1,0 +1,15 @@
+// How much memory the hypervisor's machine needs for a plan.
+#pragma once
+
+#include "image/launch_plan.hpp"
+
+#include <cstdint>
+
+namespace twofold::vmm {
+
+/// Bytes, a multiple of 1 MiB: enough for the largest guest (they run one after another) with its
+/// tables, for the image, and for what the hypervisor keeps for itself. Little more, since an
+/// emulator's start-up grows with it.
+std::uint64_t machine_memory_for(LaunchPlan const& plan);
+
+} // namespace twofold::vmm

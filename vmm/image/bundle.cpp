@@ -1,0 +1,86 @@
+#include "image/bundle.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+namespace twofold::vmm {
+
+namespace {
+
+constexpr std::uint64_t file_alignment = 4096;
+
+constexpr std::uint64_t aligned_up(std::uint64_t value, std::uint64_t to) {
+    return (value + to - 1) / to * to;
+}
+
+/// Bytes that grow at the end, with places in them that are filled in later.
+class Layout {
+  public:
+    explicit Layout(std::uint64_t bytes) : bytes_(bytes) {}
+
+    /// Appends at a multiple of `alignment`; returns the offset.
+    std::uint64_t append(std::span<std::byte const> what, std::uint64_t alignment) {
+        std::uint64_t const offset = aligned_up(bytes_.size(), alignment);
+        bytes_.resize(offset + what.size());
+        std::ranges::copy(what, bytes_.begin() + static_cast<std::ptrdiff_t>(offset));
+        return offset;
+    }
+    template <class T>
+    requires std::is_trivially_copyable_v<T>
+    void put(std::uint64_t offset, T const& value) {
+        std::memcpy(bytes_.data() + offset, &value, sizeof value);
+    }
+    std::vector<std::byte> finish() && { return std::move(bytes_); }
+
+  private:
+    std::vector<std::byte> bytes_;
+};
+
+/// The arguments as abi::LaunchInfo::command_line has them.
+std::string command_line(GuestPlan const& guest) {
+    std::string line;
+    for (auto const& argument : guest.arguments) {
+        if (&argument != &guest.arguments.front()) line += '\0';
+        line += argument;
+    }
+    return line;
+}
+
+abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest) {
+    std::string const line = command_line(guest);
+    return {
+        .elf_offset = layout.append(guest.elf, file_alignment),
+        .elf_bytes = guest.elf.size(),
+        .command_line_offset = layout.append(std::as_bytes(std::span{line}), 1),
+        .command_line_bytes = line.size(),
+        .memory_bytes = guest.memory_bytes,
+        .time_limit_milliseconds = static_cast<std::uint64_t>(guest.time_limit.count()),
+        .guest_page_shift = static_cast<std::uint8_t>(guest.guest_page.shift()),
+        .host_page_shift = static_cast<std::uint8_t>(guest.host_page.shift()),
+        .populate = guest.populate,
+        .reserved = {},
+    };
+}
+
+} // namespace
+
+std::vector<std::byte> make_bundle(LaunchPlan const& plan, std::uint64_t ticks_per_second) {
+    std::uint64_t offset = sizeof(abi::BundleHeader);
+    Layout layout{offset + plan.guests.size() * sizeof(abi::GuestRecord)};
+    layout.put(0, abi::BundleHeader{
+                      .magic = abi::BundleHeader::expected_magic,
+                      .guest_count = static_cast<std::uint32_t>(plan.guests.size()),
+                      .native = plan.native ? 1U : 0U,
+                      .ticks_per_second = ticks_per_second,
+                  });
+    for (auto const& guest : plan.guests) {
+        layout.put(offset, append_guest(layout, guest));
+        offset += sizeof(abi::GuestRecord);
+    }
+    return std::move(layout).finish();
+}
+
+} // namespace twofold::vmm

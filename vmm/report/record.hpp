@@ -1,0 +1,136 @@
+// The records of a report, as abi/report.hpp has them, after they were checked.
+#pragma once
+
+#include <twofold/arch/page_size.hpp>
+#include <twofold/paging/nested_walk.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace twofold::vmm::record {
+
+struct Phase {
+    std::string name;
+    std::uint64_t ticks;
+};
+
+struct Boot {
+    std::string processor;
+    std::uint64_t memory_bytes;
+    std::vector<Phase> phases;
+};
+
+struct CapabilityMissing {
+    std::string capability;
+    std::string where;
+    std::string meaning;
+};
+
+struct GuestStart {
+    std::uint64_t guest;
+    std::string name;
+    std::uint64_t memory_bytes;
+    PageSize guest_page;
+    /// None natively.
+    std::optional<PageSize> host_page;
+    std::string populate;
+    bool native;
+    std::uint64_t ticks_to_entry;
+};
+
+struct WalkReference {
+    Dimension dimension;
+    unsigned level;
+    /// The hpa that was read.
+    std::uint64_t address;
+    std::uint64_t entry;
+    /// Where the guest believes that its entry lies; for the guest's dimension.
+    std::optional<std::uint64_t> gpa;
+};
+
+struct WalkStop {
+    Dimension dimension;
+    unsigned level;
+    std::string reason;
+};
+
+struct Walk {
+    std::uint64_t guest;
+    std::uint64_t gva;
+    std::optional<std::uint64_t> gpa;
+    std::optional<std::uint64_t> hpa;
+    /// The smaller of the two leaves.
+    std::optional<PageSize> page_size;
+    std::optional<PageSize> guest_page;
+    std::optional<PageSize> host_page;
+    bool native;
+    std::vector<WalkReference> references;
+    /// Why there is no translation.
+    std::optional<WalkStop> fault;
+};
+
+struct Figure {
+    std::uint64_t guest;
+    std::string name;
+    std::string unit;
+    std::uint64_t value;
+};
+
+struct Violations {
+    std::uint64_t read;
+    std::uint64_t write;
+    std::uint64_t execute;
+    /// How many of these were to the guest's own page tables.
+    std::uint64_t during_walk;
+    std::uint64_t ticks;
+    std::uint64_t ticks_min;
+    std::uint64_t ticks_max;
+
+    [[nodiscard]] std::uint64_t total() const { return read + write + execute; }
+};
+
+struct GuestStop {
+    std::uint64_t guest;
+    std::string name;
+    std::string reason;
+    std::uint64_t code;
+    std::string message;
+    std::uint64_t rip;
+    std::uint64_t ticks;
+    std::map<std::string, std::uint64_t> exits;
+    std::uint64_t memory_frames;
+    std::uint64_t table_frames;
+    Violations violations;
+};
+
+/// The hypervisor could not go on.
+struct Error {
+    std::string message;
+};
+
+struct Panic {
+    std::uint64_t vector;
+    std::string name;
+    std::uint64_t rip;
+    std::uint64_t error_code;
+    std::uint64_t cr2;
+    std::string message;
+};
+
+struct End {
+    std::uint64_t frames_in_use;
+};
+
+} // namespace twofold::vmm::record
+
+namespace twofold::vmm {
+
+using Record =
+    std::variant<record::Boot, record::CapabilityMissing, record::GuestStart, record::Walk,
+                 record::Figure, record::GuestStop, record::Error, record::Panic, record::End>;
+
+} // namespace twofold::vmm

@@ -1,0 +1,160 @@
+#include "report/record_reader.hpp"
+
+#include "report/fields.hpp"
+
+#include <fmt/format.h>
+
+namespace twofold::vmm {
+
+namespace {
+
+Dimension read_dimension(Fields const& fields) {
+    std::string const name = fields.text("dimension");
+    if (name == "guest") return Dimension::guest;
+    if (name == "ept") return Dimension::ept;
+    fields.fail("dimension", "must be \"guest\" or \"ept\"");
+}
+
+unsigned read_level(Fields const& fields) {
+    constexpr std::uint64_t highest = 5;
+    std::uint64_t const level = fields.number("level");
+    if (level == 0 || level > highest) fields.fail("level", "must be 1 to 5");
+    return static_cast<unsigned>(level);
+}
+
+record::Boot read_boot(Fields const& fields) {
+    record::Boot boot{fields.text("processor"), fields.number("memory_bytes"), {}};
+    for (Fields const& phase : fields.objects("phases"))
+        boot.phases.push_back({phase.text("name"), phase.number("ticks")});
+    return boot;
+}
+
+record::CapabilityMissing read_capability_missing(Fields const& fields) {
+    return {fields.text("capability"), fields.text("where"), fields.text("meaning")};
+}
+
+record::GuestStart read_guest_start(Fields const& fields) {
+    return {
+        .guest = fields.number("guest"),
+        .name = fields.text("name"),
+        .memory_bytes = fields.number("memory_bytes"),
+        .guest_page = fields.page_size("guest_page"),
+        .host_page = fields.optional_page_size("host_page"),
+        .populate = fields.text("populate"),
+        .native = fields.boolean("native"),
+        .ticks_to_entry = fields.number("ticks_to_entry"),
+    };
+}
+
+record::WalkReference read_reference(Fields const& fields) {
+    return {
+        .dimension = read_dimension(fields),
+        .level = read_level(fields),
+        .address = fields.hex("address"),
+        .entry = fields.hex("entry"),
+        .gpa = fields.optional_hex("gpa"),
+    };
+}
+
+record::Walk read_walk(Fields const& fields) {
+    record::Walk walk{
+        .guest = fields.number("guest"),
+        .gva = fields.hex("gva"),
+        .gpa = fields.optional_hex("gpa"),
+        .hpa = fields.optional_hex("hpa"),
+        .page_size = fields.optional_page_size("page_size"),
+        .guest_page = fields.optional_page_size("guest_page"),
+        .host_page = fields.optional_page_size("host_page"),
+        .native = fields.boolean("native"),
+        .references = {},
+        .fault = std::nullopt,
+    };
+    for (Fields const& reference : fields.objects("references"))
+        walk.references.push_back(read_reference(reference));
+    if (fields.has("fault")) {
+        Fields const fault = fields.object("fault");
+        walk.fault = {read_dimension(fault), read_level(fault), fault.text("reason")};
+    } else if (!walk.gpa || !walk.hpa || !walk.page_size || !walk.guest_page) {
+        fields.fail("gpa", "hpa, page_size and guest_page must be there, or a fault");
+    }
+    return walk;
+}
+
+record::Figure read_figure(Fields const& fields) {
+    return {fields.number("guest"), fields.text("name"), fields.text("unit"),
+            fields.number("value")};
+}
+
+record::Violations read_violations(Fields const& fields) {
+    return {
+        .read = fields.number("read"),
+        .write = fields.number("write"),
+        .execute = fields.number("execute"),
+        .during_walk = fields.number("during_walk"),
+        .ticks = fields.number("ticks"),
+        .ticks_min = fields.number("ticks_min"),
+        .ticks_max = fields.number("ticks_max"),
+    };
+}
+
+record::GuestStop read_guest_stop(Fields const& fields) {
+    constexpr std::uint64_t highest_code = 255;
+    Fields const frames = fields.object("frames");
+    record::GuestStop stop{
+        .guest = fields.number("guest"),
+        .name = fields.text("name"),
+        .reason = fields.text("reason"),
+        .code = fields.number("code"),
+        .message = fields.text("message"),
+        .rip = fields.hex("rip"),
+        .ticks = fields.number("ticks"),
+        .exits = fields.numbers("exits"),
+        .memory_frames = frames.number("memory"),
+        .table_frames = frames.number("tables"),
+        .violations = read_violations(fields.object("violations")),
+    };
+    if (stop.code > highest_code) fields.fail("code", "must be 0 to 255");
+    return stop;
+}
+
+record::Panic read_panic(Fields const& fields) {
+    return {
+        .vector = fields.number("vector"),
+        .name = fields.text("name"),
+        .rip = fields.hex("rip"),
+        .error_code = fields.hex("error_code"),
+        .cr2 = fields.hex("cr2"),
+        .message = fields.text("message"),
+    };
+}
+
+Record read_record(std::string const& kind, Fields const& fields) {
+    if (kind == "boot") return read_boot(fields);
+    if (kind == "capability_missing") return read_capability_missing(fields);
+    if (kind == "guest_start") return read_guest_start(fields);
+    if (kind == "walk") return read_walk(fields);
+    if (kind == "figure") return read_figure(fields);
+    if (kind == "guest_stop") return read_guest_stop(fields);
+    if (kind == "error") return record::Error{fields.text("message")};
+    if (kind == "panic") return read_panic(fields);
+    if (kind == "end") return record::End{fields.number("frames_in_use")};
+    fields.fail("record", fmt::format("is \"{}\", which is not a kind of record", kind));
+}
+
+nlohmann::json parse_json(std::string_view line) {
+    try {
+        return nlohmann::json::parse(line);
+    } catch (nlohmann::json::parse_error const& error) {
+        throw MalformedRecord{fmt::format("not JSON at byte {}", error.byte)};
+    }
+}
+
+} // namespace
+
+Record parse_record(std::string_view line) {
+    nlohmann::json const json = parse_json(line);
+    std::string const kind = Fields{json, "the line"}.text("record");
+    return read_record(kind, Fields{json, kind});
+}
+
+} // namespace twofold::vmm

@@ -1,0 +1,100 @@
+#include "report/run_json.hpp"
+
+#include "report/fields.hpp"
+#include "report/walk_json.hpp"
+
+namespace twofold::vmm {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(record::Boot const& boot) {
+    Json phases = Json::array();
+    for (auto const& phase : boot.phases)
+        phases.push_back({{"name", phase.name}, {"ticks", phase.ticks}});
+    return {{"processor", boot.processor}, {"memory_bytes", boot.memory_bytes}, {"phases", phases}};
+}
+
+Json to_json(record::GuestStart const& start) {
+    Json json{{"memory_bytes", start.memory_bytes},
+              {"guest_page", hexadecimal(start.guest_page.bytes())},
+              {"host_page", nullptr},
+              {"populate", start.populate},
+              {"native", start.native},
+              {"ticks_to_entry", start.ticks_to_entry}};
+    if (start.host_page) json["host_page"] = hexadecimal(start.host_page->bytes());
+    return json;
+}
+
+Json to_json(record::Violations const& violations) {
+    return {{"read", violations.read},          {"write", violations.write},
+            {"execute", violations.execute},    {"during_walk", violations.during_walk},
+            {"ticks", violations.ticks},        {"ticks_min", violations.ticks_min},
+            {"ticks_max", violations.ticks_max}};
+}
+
+Json to_json(record::GuestStop const& stop) {
+    Json exits = Json::object();
+    for (auto const& [name, count] : stop.exits)
+        exits[name] = count;
+    return {{"reason", stop.reason},
+            {"code", stop.code},
+            {"message", stop.message},
+            {"rip", hexadecimal(stop.rip)},
+            {"ticks", stop.ticks},
+            {"exits", exits},
+            {"frames", {{"memory", stop.memory_frames}, {"tables", stop.table_frames}}},
+            {"violations", to_json(stop.violations)}};
+}
+
+Json to_json(record::Panic const& panic) {
+    return {{"vector", panic.vector},        {"name", panic.name},
+            {"rip", hexadecimal(panic.rip)}, {"error_code", hexadecimal(panic.error_code)},
+            {"cr2", hexadecimal(panic.cr2)}, {"message", panic.message}};
+}
+
+Json to_json(record::End const& end) { return {{"frames_in_use", end.frames_in_use}}; }
+
+template <class T>
+Json or_null(std::optional<T> const& value) {
+    return value ? to_json(*value) : Json{};
+}
+
+Json to_json(GuestReport const& guest) {
+    Json walks = Json::array();
+    for (auto const& walk : guest.walks)
+        walks.push_back(walk_json(walk));
+    Json figures = Json::array();
+    for (auto const& figure : guest.figures)
+        figures.push_back({{"name", figure.name}, {"unit", figure.unit}, {"value", figure.value}});
+    return {{"name", guest.name},
+            {"start", or_null(guest.start)},
+            {"walks", walks},
+            {"figures", figures},
+            {"stop", or_null(guest.stop)}};
+}
+
+} // namespace
+
+Json run_json(RunReport const& report) {
+    Json missing = Json::array();
+    for (auto const& one : report.missing()) {
+        missing.push_back(
+            {{"capability", one.capability}, {"where", one.where}, {"meaning", one.meaning}});
+    }
+    Json guests = Json::array();
+    for (auto const& guest : report.guests())
+        guests.push_back(to_json(guest));
+    Json errors = Json::array();
+    for (auto const& error : report.errors())
+        errors.push_back(error.message);
+    return {{"boot", or_null(report.boot())},
+            {"capabilities_missing", missing},
+            {"guests", guests},
+            {"errors", errors},
+            {"panic", or_null(report.panic())},
+            {"end", or_null(report.end())}};
+}
+
+} // namespace twofold::vmm

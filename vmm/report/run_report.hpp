@@ -1,0 +1,61 @@
+// What a whole run reported.
+#pragma once
+
+#include "report/record.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace twofold::vmm {
+
+struct GuestReport {
+    std::string name;
+    /// None for a guest that could not be loaded.
+    std::optional<record::GuestStart> start;
+    std::vector<record::Walk> walks;
+    std::vector<record::Figure> figures;
+    std::optional<record::GuestStop> stop;
+};
+
+/// Takes a report line by line and keeps it in order.
+class RunReport {
+  public:
+    /// Returns false after the report's last record. Throws MalformedRecord for a line that is not
+    /// a record, or that can't come at this place.
+    bool add_line(std::string_view line);
+
+    [[nodiscard]] std::optional<record::Boot> const& boot() const { return boot_; }
+    [[nodiscard]] std::vector<record::CapabilityMissing> const& missing() const { return missing_; }
+    [[nodiscard]] std::vector<GuestReport> const& guests() const { return guests_; }
+    [[nodiscard]] std::vector<record::Error> const& errors() const { return errors_; }
+    [[nodiscard]] std::optional<record::Panic> const& panic() const { return panic_; }
+    [[nodiscard]] std::optional<record::End> const& end() const { return end_; }
+
+    /// Ticks from the first instruction of the loader to the first of the first guest, if one
+    /// started.
+    [[nodiscard]] std::optional<std::uint64_t> ticks_to_first_guest() const;
+
+  private:
+    void add(record::Boot boot);
+    void add(record::CapabilityMissing missing);
+    void add(record::GuestStart start);
+    void add(record::Walk walk);
+    void add(record::Figure figure);
+    void add(record::GuestStop stop);
+    void add(record::Error error);
+    void add(record::Panic panic);
+    void add(record::End end);
+    /// The guest that runs now; a record about another one is an error.
+    GuestReport& running(std::uint64_t guest, char const* kind);
+
+    std::optional<record::Boot> boot_;
+    std::vector<record::CapabilityMissing> missing_;
+    std::vector<GuestReport> guests_;
+    std::vector<record::Error> errors_;
+    std::optional<record::Panic> panic_;
+    std::optional<record::End> end_;
+};
+
+} // namespace twofold::vmm

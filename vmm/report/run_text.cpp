@@ -1,0 +1,128 @@
+#include "report/run_text.hpp"
+
+#include "report/page_size_name.hpp"
+#include "report/table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace twofold::vmm {
+
+namespace {
+
+using Row = std::vector<Cell>;
+
+Row fact(std::string name, std::string value, std::string remark = {}) {
+    return {{std::move(name)}, number_cell(std::move(value)), {std::move(remark)}};
+}
+
+std::string frames_remark(std::uint64_t frames, std::string_view of) {
+    return fmt::format("{}, {}", of, byte_size(frames * page_4k.bytes()));
+}
+
+void add_violations(Table& table, record::Violations const& violations) {
+    std::uint64_t const total = violations.total();
+    table.add(fact("EPT violations", grouped(total),
+                   fmt::format("{} by read, {} by write, {} by execution; {} of them to the "
+                               "guest's own page tables",
+                               grouped(violations.read), grouped(violations.write),
+                               grouped(violations.execute), grouped(violations.during_walk))));
+    if (total == 0) return;
+    table.add(fact("  ticks each, mean", grouped(violations.ticks / total),
+                   fmt::format("{} the least, {} the most", grouped(violations.ticks_min),
+                               grouped(violations.ticks_max))));
+}
+
+void add_exits(Table& table, std::map<std::string, std::uint64_t> const& exits) {
+    std::vector<std::pair<std::string, std::uint64_t>> sorted(exits.begin(), exits.end());
+    std::erase_if(sorted, [](auto const& exit) { return exit.second == 0; });
+    std::ranges::sort(sorted, [](auto const& a, auto const& b) {
+        return a.second != b.second ? a.second > b.second : a.first < b.first;
+    });
+    std::uint64_t total = 0;
+    for (auto const& [name, count] : sorted)
+        total += count;
+    table.add(fact("exits", grouped(total)));
+    for (auto const& [name, count] : sorted)
+        table.add(fact("  " + name, grouped(count)));
+}
+
+std::string launch_text(record::GuestStart const& start) {
+    std::string text = fmt::format("{} of memory, guest pages {}", byte_size(start.memory_bytes),
+                                   page_size_name(start.guest_page));
+    if (start.native) return text + ", natively";
+    if (start.host_page) text += fmt::format(", EPT pages {}", page_size_name(*start.host_page));
+    return text + ", " + start.populate;
+}
+
+std::string guest_text(GuestReport const& guest, Style const& style) {
+    std::string text = stop_text(guest, style);
+    if (guest.start) text += "  " + launch_text(*guest.start) + '\n';
+    if (!guest.stop) return text;
+
+    record::GuestStop const& stop = *guest.stop;
+    bool const native = guest.start && guest.start->native;
+    Table table;
+    if (!native) {
+        add_violations(table, stop.violations);
+        table.add(fact("frames for memory", grouped(stop.memory_frames),
+                       frames_remark(stop.memory_frames, "of 4 KiB")));
+        table.add(fact("frames for EPT tables", grouped(stop.table_frames),
+                       frames_remark(stop.table_frames, "of 4 KiB")));
+        add_exits(table, stop.exits);
+    }
+    table.add(fact("ticks in all", grouped(stop.ticks), "from its first instruction to its end"));
+    for (auto const& figure : guest.figures)
+        table.add(fact(figure.name, grouped(figure.value), figure.unit));
+    return text + table.render(2);
+}
+
+std::string start_text(RunReport const& report, Style const& style) {
+    Table table;
+    if (auto const ticks = report.ticks_to_first_guest())
+        table.add(fact("to the guest's first instruction", grouped(*ticks), "ticks"));
+    if (report.boot()) {
+        for (auto const& phase : report.boot()->phases)
+            table.add(fact("  " + phase.name, grouped(phase.ticks)));
+    }
+    std::string const rows = table.render(2);
+    if (rows.empty()) return {};
+    return style.heading("from the hypervisor's first instruction") + '\n' + rows;
+}
+
+} // namespace
+
+std::string stop_text(GuestReport const& guest, Style const& style) {
+    std::string const name = style.heading(guest.name) + ": ";
+    if (!guest.stop) return name + style.bad("never stopped") + '\n';
+    record::GuestStop const& stop = *guest.stop;
+    if (stop.reason == "exit") {
+        std::string const how = fmt::format("exit {}", stop.code);
+        return name + (stop.code == 0 ? style.good(how) : style.bad(how)) + '\n';
+    }
+    std::string how = stop.reason;
+    std::ranges::replace(how, '_', ' ');
+    std::string text = name + (stop.code == 0 ? style.good(how) : style.bad(how));
+    if (stop.code != 0) text += fmt::format(" at rip {:#x}", stop.rip);
+    if (!stop.message.empty()) text += ": " + stop.message;
+    return text + '\n';
+}
+
+std::string missing_capabilities_text(RunReport const& report, Style const& style) {
+    std::string text;
+    for (auto const& missing : report.missing()) {
+        text += fmt::format("{} {} ({}): {}\n", style.bad("missing:"), missing.capability,
+                            missing.where, missing.meaning);
+    }
+    return text;
+}
+
+std::string run_text(RunReport const& report, Style const& style) {
+    std::string text;
+    for (auto const& guest : report.guests())
+        text += guest_text(guest, style);
+    return text + start_text(report, style);
+}
+
+} // namespace twofold::vmm

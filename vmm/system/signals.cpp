@@ -1,0 +1,36 @@
+#include "system/signals.hpp"
+
+#include "system/failure.hpp"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace twofold::vmm {
+
+Signals::Signals() {
+    sigset_t handled;
+    sigemptyset(&handled);
+    for (int const number : {SIGINT, SIGTERM, SIGHUP})
+        sigaddset(&handled, number);
+    sigprocmask(SIG_BLOCK, &handled, &before_);
+    std::signal(SIGPIPE, SIG_IGN);
+    waiting_ = FileDescriptor{signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK)};
+    if (!waiting_.open()) throw SystemFailure{"can't set up signals", errno};
+}
+
+Signals::~Signals() { restore(); }
+
+void Signals::check() const {
+    signalfd_siginfo information{};
+    if (read(waiting_.get(), &information, sizeof information) == sizeof information)
+        throw Interrupted{static_cast<int>(information.ssi_signo)};
+}
+
+void Signals::restore() const {
+    std::signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &before_, nullptr);
+}
+
+} // namespace twofold::vmm
