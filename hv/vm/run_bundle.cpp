@@ -41,9 +41,9 @@ Hpa take(EarlyMemory& memory, std::uint64_t bytes) {
 FramePool& make_pool(EarlyMemory& memory) {
     auto const ranges = memory.left().all();
     std::uint64_t const frames = ranges.empty() ? 0 : ranges.back().end.value() >> 12;
-    Hpa const metadata = take(memory, frames * sizeof(Frame));
-    auto* const first = new (at<void>(metadata)) Frame[frames];
-    auto* const pool = new (pool_storage) FramePool{std::span{first, frames}, 0};
+    std::uint64_t const bytes = FrameMetadata::bytes_for(frames);
+    std::span const storage{at<std::byte>(take(memory, bytes)), bytes};
+    auto* const pool = new (pool_storage) FramePool{FrameMetadata::in(storage, frames), 0};
     for (MemoryRange const& range : memory.left().all())
         pool->add(range.begin, range.end);
     report_frames_of(*pool);

@@ -1,6 +1,7 @@
 // A guest loaded as the hypervisor does it: into a GuestSpace, lazily.
 #include "catch.hpp"
 #include "support/elf_file.hpp"
+#include "support/pool_of.hpp"
 #include "support/recording_memory.hpp"
 
 #include <twofold/load/load_guest.hpp>
@@ -21,15 +22,13 @@ constexpr std::uint64_t memory_bytes = 8 << 20;
 std::vector<std::byte> const file = ElfFile{{{0x40'0000, bytes_of(100, 1), 0x3000}}}.bytes();
 
 struct Fixture {
-    explicit Fixture(std::uint64_t frames) : metadata(frames), pool(metadata, 0) {
-        pool.add(Hpa{0}, Hpa{frames << 12});
-    }
+    explicit Fixture(std::uint64_t frames) : owned(frames) {}
     Space space(PageSize leaf = page_4k) {
         return std::move(
             *Space::create(pool, memory, {}, {.memory_bytes = memory_bytes, .leaf = leaf}));
     }
-    std::vector<Frame> metadata;
-    FramePool pool;
+    PoolOf owned;
+    FramePool& pool = owned.pool;
     RecordingMemory memory;
 };
 

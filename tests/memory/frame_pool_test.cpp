@@ -1,109 +1,159 @@
 #include "catch.hpp"
+#include "support/pool_of.hpp"
 
 #include <twofold/memory/frame_pool.hpp>
 
+#include <algorithm>
 #include <map>
 #include <random>
+#include <utility>
 #include <vector>
 
 using namespace twofold;
+using namespace twofold::test;
 
 namespace {
 
-struct Fixture {
-    explicit Fixture(std::uint64_t frames, std::uint64_t first = 0)
-        : metadata(frames), pool(metadata, first) {}
-    std::vector<Frame> metadata;
-    FramePool pool;
-};
+constexpr std::uint64_t first = 1 << 18;
 
 constexpr Hpa frame_at(std::uint64_t number) { return Hpa{number << 12}; }
+constexpr std::uint64_t frames_of(unsigned level) { return std::uint64_t{1} << 9 * (level - 1); }
 
 } // namespace
 
-TEST_CASE("a frame costs 32 bytes of metadata or fewer") { STATIC_REQUIRE(sizeof(Frame) <= 32); }
+TEST_CASE("a frame costs 32 bytes of metadata or fewer") {
+    CHECK(FrameMetadata::bytes_for(1 << 20) <= (1 << 20) * std::uint64_t{32});
+}
 
 TEST_CASE("an empty pool answers that it has nothing") {
-    Fixture f{16};
-    CHECK_FALSE(f.pool.allocate(0));
-    CHECK(f.pool.frames_total() == 0);
+    PoolOf owned{16, 0, true};
+    CHECK_FALSE(owned.pool.allocate());
+    CHECK(owned.pool.frames_total() == 0);
 }
 
 TEST_CASE("a pool takes whole frames only, and only those that it has metadata for") {
-    Fixture f{16};
-    CHECK(f.pool.add(Hpa{1}, Hpa{3 * 4096 + 4095}) == 2);
-    CHECK(f.pool.add(Hpa{4096 * 14}, Hpa{4096 * 100}) == 2);
-    CHECK(f.pool.add(Hpa{4096 * 50}, Hpa{4096 * 100}) == 0);
-    CHECK(f.pool.add(Hpa{4096 * 5 + 1}, Hpa{4096 * 5 + 2}) == 0);
-    CHECK(f.pool.frames_total() == 4);
+    PoolOf owned{16, 0, true};
+    FramePool& pool = owned.pool;
+    CHECK(pool.add(Hpa{1}, Hpa{3 * 4096 + 4095}) == 2);
+    CHECK(pool.add(Hpa{4096 * 14}, Hpa{4096 * 100}) == 2);
+    CHECK(pool.add(Hpa{4096 * 50}, Hpa{4096 * 100}) == 0);
+    CHECK(pool.add(Hpa{4096 * 5 + 1}, Hpa{4096 * 5 + 2}) == 0);
+    CHECK(pool.frames_total() == 4);
 }
 
 TEST_CASE("every block is aligned to its size") {
-    Fixture f{1 << 19};
-    f.pool.add(frame_at(3), frame_at((1 << 19) - 5));
-    for (unsigned order : {0U, 9U, 0U, 18U, 9U, 1U, 3U}) {
-        auto const block = f.pool.allocate(order);
-        CAPTURE(order);
-        if (order == 18) {
-            CHECK_FALSE(block); // frames 0 to 2 and the last 5 are missing from the only two
-            continue;
-        }
+    PoolOf owned{1 << 19, 0, true};
+    FramePool& pool = owned.pool;
+    pool.add(frame_at(3), frame_at((1 << 19) - 5));
+    for (unsigned level : {1U, 2U, 1U, 2U}) {
+        auto const block = pool.allocate(level);
         REQUIRE(block);
-        CHECK(block->is_aligned(std::uint64_t{4096} << order));
+        CHECK(block->is_aligned(frames_of(level) << 12));
     }
+    CHECK_FALSE(pool.allocate(3)); // both gibibytes lack a few frames
 }
 
-TEST_CASE("what was split is whole again when its parts come back") {
-    Fixture f{1 << 18};
-    f.pool.add(frame_at(0), frame_at(1 << 18));
+TEST_CASE("what was taken in small parts is whole again when they come back") {
+    PoolOf owned{1 << 18};
     std::vector<Hpa> taken;
-    while (auto frame = f.pool.allocate(0))
+    while (auto frame = owned.pool.allocate())
         taken.push_back(*frame);
     CHECK(taken.size() == 1 << 18);
-    CHECK_FALSE(f.pool.allocate(0));
     std::shuffle(taken.begin(), taken.end(), std::mt19937{7});
     for (Hpa frame : taken)
-        f.pool.release(frame);
-    CHECK(f.pool.frames_used() == 0);
-    CHECK(f.pool.allocate(largest_order) == frame_at(0));
+        owned.pool.release(frame);
+    CHECK(owned.pool.frames_used() == 0);
+    CHECK(owned.pool.allocate(3) == frame_at(0));
 }
 
 TEST_CASE("a block is free when its last reference goes, and not before") {
-    Fixture f{4};
-    f.pool.add(frame_at(0), frame_at(4));
-    auto const block = f.pool.allocate(1);
+    PoolOf owned{1024};
+    FramePool& pool = owned.pool;
+    auto const block = pool.allocate(2);
     REQUIRE(block);
-    f.pool.retain(*block);
-    CHECK(f.pool.references(*block) == 2);
-    CHECK(f.pool.release(*block) == 1);
-    CHECK(f.pool.frames_used() == 2);
-    CHECK(f.pool.release(*block) == 0);
-    CHECK(f.pool.frames_used() == 0);
+    pool.retain(*block, 2);
+    CHECK(pool.references(*block, 2) == 2);
+    CHECK(pool.release(*block, 2) == 1);
+    CHECK(pool.frames_used() == 512);
+    CHECK(pool.release(*block, 2) == 0);
+    CHECK(pool.frames_used() == 0);
 }
 
 TEST_CASE("absent memory never joins a block") {
-    Fixture f{1024};
-    f.pool.add(frame_at(0), frame_at(512));
-    f.pool.add(frame_at(513), frame_at(1024));
-    CHECK(f.pool.frames_total() == 1023);
-    CHECK(f.pool.allocate(9) == frame_at(0));
-    CHECK_FALSE(f.pool.allocate(9));
+    PoolOf owned{1024, 0, true};
+    FramePool& pool = owned.pool;
+    pool.add(frame_at(0), frame_at(512));
+    pool.add(frame_at(513), frame_at(1024));
+    CHECK(pool.frames_total() == 1023);
+    CHECK(pool.allocate(2) == frame_at(0));
+    CHECK_FALSE(pool.allocate(2));
+}
+
+TEST_CASE(
+    "a block that was split while shared is free part by part, as nobody reaches a part any more") {
+    PoolOf owned{512};
+    FramePool& pool = owned.pool;
+    Hpa const block = *pool.allocate(2);
+    pool.retain(block, 2); // two large leaves
+    pool.split(block, 2);  // one of them becomes a table of 512
+    CHECK(pool.references(block, 2) == 1);
+    CHECK(pool.references(block + 4096, 1) == 1);
+    CHECK_FALSE(pool.exclusive(block, 2));
+    CHECK_FALSE(pool.exclusive(block + 4096, 1));
+
+    pool.release(block + 4096); // the other leaf still reaches it
+    CHECK(pool.frames_used() == 512);
+    pool.release(block, 2);
+    CHECK(pool.frames_used() == 511);
+    CHECK(pool.exclusive(block, 1));
+    for (std::uint64_t i = 0; i < 512; ++i) {
+        if (i != 1) pool.release(block + i * 4096);
+    }
+    CHECK(pool.frames_used() == 0);
+    CHECK(pool.allocate(2) == block);
+}
+
+TEST_CASE("a gibibyte splits into blocks of 2 MiB, and these into frames") {
+    PoolOf owned{1 << 18};
+    FramePool& pool = owned.pool;
+    Hpa const block = *pool.allocate(3);
+    pool.split(block, 3);
+    CHECK(pool.exclusive(block, 2));
+    pool.split(block, 2);
+    CHECK(pool.exclusive(block, 1));
+    pool.release(block);
+    CHECK(pool.frames_free() == 1);
+    pool.release(block + (std::uint64_t{2} << 20), 2);
+    CHECK(pool.frames_free() == 513);
+    CHECK(pool.allocate(2) == block + (std::uint64_t{2} << 20));
+}
+
+TEST_CASE("neighbours that are joined are one block, and free as one") {
+    PoolOf owned{512};
+    FramePool& pool = owned.pool;
+    Hpa const block = *pool.allocate(2);
+    pool.split(block, 2);
+    pool.join(block, 2);
+    CHECK(pool.exclusive(block, 2));
+    CHECK(pool.references(block + 4096, 1) == 0);
+    pool.release(block, 2);
+    CHECK(pool.frames_used() == 0);
 }
 
 TEST_CASE("random sequences never hand out a frame twice, and lose none") {
     constexpr std::uint64_t frames = 4096;
-    std::uint64_t const first = std::uint64_t{1} << 18;
-    Fixture f{frames, first};
-    f.pool.add(frame_at(first + 10), frame_at(first + 2000));
-    f.pool.add(frame_at(first + 2001), frame_at(first + frames));
-    std::uint64_t const total = f.pool.frames_total();
+    PoolOf owned{frames, first, true};
+    FramePool& pool = owned.pool;
+    pool.add(frame_at(first + 10), frame_at(first + 2000));
+    pool.add(frame_at(first + 2001), frame_at(first + frames));
+    std::uint64_t const total = pool.frames_total();
     std::mt19937 random{20261123};
     std::vector<int> owner(frames, 0);
-    std::map<std::uint64_t, unsigned> live; // head -> order
+    std::map<std::uint64_t, unsigned> live; // head -> level
     std::uint64_t used = 0;
 
-    auto mark = [&](std::uint64_t head, unsigned order, int from, int to) {
-        for (std::uint64_t i = 0; i < std::uint64_t{1} << order; ++i) {
+    auto mark = [&](std::uint64_t head, unsigned level, int from, int to) {
+        for (std::uint64_t i = 0; i < frames_of(level); ++i) {
             auto& cell = owner[head - first + i];
             if (cell != from) FAIL("frame " << head + i << " handed out twice");
             cell = to;
@@ -111,31 +161,38 @@ TEST_CASE("random sequences never hand out a frame twice, and lose none") {
     };
     for (int step = 0; step < 100'000; ++step) {
         if (random() % 2 == 0 || live.empty()) {
-            auto const order =
-                static_cast<unsigned>(random() % 11 == 0 ? random() % 10 : random() % 3);
-            if (auto const block = f.pool.allocate(order)) {
-                std::uint64_t const head = block->value() >> 12;
-                mark(head, order, 0, 1);
-                live[head] = order;
-                used += std::uint64_t{1} << order;
-            } else {
-                REQUIRE(total - used < total); // only a pool in use may refuse
+            unsigned const level = random() % 50 == 0 ? 2 : 1;
+            auto const block = pool.allocate(level);
+            if (!block) {
+                REQUIRE(used > 0);
+                continue;
             }
+            std::uint64_t const head = block->value() >> 12;
+            mark(head, level, 0, 1);
+            live[head] = level;
+            used += frames_of(level);
         } else {
             auto victim = live.lower_bound(first + random() % frames);
             if (victim == live.end()) victim = live.begin();
-            mark(victim->first, victim->second, 1, 0);
-            f.pool.release(frame_at(victim->first));
-            used -= std::uint64_t{1} << victim->second;
+            auto const [head, level] = *victim;
             live.erase(victim);
+            if (level == 2 && random() % 2 == 0) {
+                pool.split(frame_at(head), 2);
+                for (std::uint64_t i = 0; i < 512; ++i)
+                    live[head + i] = 1;
+                continue;
+            }
+            mark(head, level, 1, 0);
+            pool.release(frame_at(head), level);
+            used -= frames_of(level);
         }
-        if (f.pool.frames_used() != used) FAIL("count of used frames is wrong at step " << step);
+        if (pool.frames_used() != used) FAIL("count of used frames is wrong at step " << step);
     }
-    for (auto const& [head, order] : live)
-        f.pool.release(frame_at(head));
-    CHECK(f.pool.frames_free() == total);
+    for (auto const& [head, level] : live)
+        pool.release(frame_at(head), level);
+    CHECK(pool.frames_free() == total);
     std::uint64_t singles = 0;
-    while (f.pool.allocate(0))
+    while (pool.allocate())
         ++singles;
     CHECK(singles == total);
 }
