@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+namespace json_line_test {
+
 using Json = nlohmann::json;
 using namespace twofold;
 using namespace twofold::abi;
@@ -138,3 +140,5 @@ TEST_CASE("a sink of single characters gets the same bytes as a sink of text") {
     }
     CHECK(by_character == written(write));
 }
+
+} // namespace json_line_test

@@ -5,6 +5,8 @@
 #include <set>
 #include <string_view>
 
+namespace exception_test {
+
 using namespace twofold;
 
 TEST_CASE("each exception has a name of its own, and what lies above is an interrupt") {
@@ -49,3 +51,5 @@ TEST_CASE("a page fault's error code says what was tried and why it failed") {
     CHECK(PageFaultCode{0x04}.user());
     CHECK_FALSE(PageFaultCode{0x03}.user());
 }
+
+} // namespace exception_test

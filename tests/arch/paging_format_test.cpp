@@ -3,6 +3,8 @@
 #include <twofold/arch/ept_pointer.hpp>
 #include <twofold/arch/paging_format.hpp>
 
+namespace paging_format_test {
+
 using namespace twofold;
 
 namespace {
@@ -151,3 +153,5 @@ TEST_CASE("an EPT pointer holds levels less one, the memory type of the walk, an
     CHECK(ept_pointer(Hpa{0x5000}, 4, false) == 0x501e);
     CHECK(ept_pointer(Hpa{0x5000}, 5, true) == 0x5066);
 }
+
+} // namespace paging_format_test

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+namespace bundle_test {
+
 namespace {
 
 using namespace twofold;
@@ -136,3 +138,5 @@ TEST_CASE("an error's sentence names the field, where it is, what was found and 
     CHECK(text.text() == "the image's guests cannot be read: guest_page_shift in the bundle's "
                          "GuestRecord at offset 0x50 is 0xd; it must be 12, 21 or 30 (decimal)");
 }
+
+} // namespace bundle_test

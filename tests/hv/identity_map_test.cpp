@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <vector>
 
+namespace identity_map_test {
+
 namespace {
 
 using namespace twofold;
@@ -130,3 +132,5 @@ TEST_CASE("out of frames is an answer") {
               std::unexpected(MapError::out_of_frames));
     }
 }
+
+} // namespace identity_map_test

@@ -5,6 +5,8 @@
 #include <random>
 #include <vector>
 
+namespace memory_map_test {
+
 namespace {
 
 using namespace twofold;
@@ -135,3 +137,5 @@ TEST_CASE("early memory out of a range across 4 GiB lies below") {
     EarlyMemory memory{ranges};
     CHECK(memory.allocate(0x1000) == Hpa{0xffff'f000});
 }
+
+} // namespace memory_map_test

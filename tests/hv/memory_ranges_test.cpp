@@ -6,6 +6,8 @@
 #include <random>
 #include <vector>
 
+namespace memory_ranges_test {
+
 namespace {
 
 using namespace twofold;
@@ -124,3 +126,5 @@ TEST_CASE("any sequence of adds and removes holds exactly the addresses that a b
             REQUIRE(ranges.hold(range(at, at + 1)) == bitmap[at]);
     }
 }
+
+} // namespace memory_ranges_test

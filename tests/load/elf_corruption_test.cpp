@@ -12,6 +12,8 @@
 #include <span>
 #include <vector>
 
+namespace elf_corruption_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -101,3 +103,5 @@ TEST_CASE("random bytes behind a valid identification never crash the loader") {
         load(file);
     }
 }
+
+} // namespace elf_corruption_test

@@ -7,6 +7,8 @@
 #include <limits>
 #include <vector>
 
+namespace elf_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -296,3 +298,5 @@ TEST_CASE("an entry outside every segment is refused") {
         CHECK(parse_elf(file.bytes()));
     }
 }
+
+} // namespace elf_test

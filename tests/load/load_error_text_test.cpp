@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+namespace load_error_text_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -75,3 +77,5 @@ TEST_CASE("a buffer that is too small keeps the beginning") {
     describe({LoadErrorKind::wrong_class, 4, "EI_CLASS", 1, 2}, buffer);
     CHECK(buffer.text() == "EI_CLASS a");
 }
+
+} // namespace load_error_text_test

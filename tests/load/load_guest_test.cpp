@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+namespace load_guest_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -233,3 +235,5 @@ TEST_CASE("memory that is known to read as zero is not zeroed again, and ends th
     std::uint64_t const tables = layout->free_begin - layout->cr3;
     CHECK(copy(dirty.at(layout->cr3, tables)) == copy(clean.at(layout->cr3, tables)));
 }
+
+} // namespace load_guest_test

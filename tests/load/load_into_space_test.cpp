@@ -11,6 +11,8 @@
 #include <optional>
 #include <vector>
 
+namespace load_into_space_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -99,3 +101,5 @@ TEST_CASE("a guest that thinks it has more memory than its space cannot be loade
     REQUIRE_FALSE(loaded);
     CHECK(loaded.error().cause == SpaceError::outside_memory);
 }
+
+} // namespace load_into_space_test

@@ -10,6 +10,8 @@
 #include <random>
 #include <vector>
 
+namespace clone_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -380,3 +382,5 @@ TEST_CASE("frames after N clones that write W pages each follow the closed form"
         CHECK(f.pool.frames_used() - before == clones * (1 + path + pages));
     }
 }
+
+} // namespace clone_test

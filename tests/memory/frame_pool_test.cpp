@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+namespace frame_pool_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -196,3 +198,5 @@ TEST_CASE("random sequences never hand out a frame twice, and lose none") {
         ++singles;
     CHECK(singles == total);
 }
+
+} // namespace frame_pool_test

@@ -8,6 +8,8 @@
 #include <random>
 #include <vector>
 
+namespace guest_space_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -230,3 +232,5 @@ TEST_CASE("whatever two spaces are told, each reads its own bytes, and no frame 
     }
     CHECK(f.pool.frames_used() == 0);
 }
+
+} // namespace guest_space_test

@@ -8,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+namespace promote_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -126,3 +128,5 @@ TEST_CASE("promotion without a free block leaves the small pages as they are") {
     CHECK(f.intact(space));
     require_space_laws(f.spaces, f.pool);
 }
+
+} // namespace promote_test

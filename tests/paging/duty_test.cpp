@@ -3,6 +3,8 @@
 #include <twofold/arch/paging_format.hpp>
 #include <twofold/paging/duty.hpp>
 
+namespace duty_test {
+
 using namespace twofold;
 
 namespace {
@@ -85,3 +87,5 @@ TEST_CASE("clearing A or D must be invalidated, setting them need not") {
 }
 
 TEST_CASE("an unchanged entry needs nothing") { CHECK_FALSE(change(leaf, leaf).must_invalidate()); }
+
+} // namespace duty_test

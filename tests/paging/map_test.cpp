@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+namespace map_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -181,3 +183,5 @@ TEST_CASE("random maps and unmaps agree with a plain table of pages") {
     CHECK(leaves == model.size());
     CHECK(tables == scene.tables.live());
 }
+
+} // namespace map_test

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <vector>
 
+namespace nested_walk_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -290,3 +292,5 @@ TEST_CASE("a guest table behind execute-only EPT cannot be read by the walk") {
     CHECK(fault.during_walk);
     CHECK(fault.level == 1);
 }
+
+} // namespace nested_walk_test

@@ -8,6 +8,8 @@
 #include <array>
 #include <vector>
 
+namespace walk_test {
+
 using namespace twofold;
 using namespace twofold::test;
 
@@ -210,3 +212,5 @@ TEST_CASE("bits that the walk ignores change nothing that it finds") {
         CHECK(after->permissions == before->permissions);
     }
 }
+
+} // namespace walk_test

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,8 +39,15 @@ class BackgroundCommand {
     explicit BackgroundCommand(Command const& command)
         : out_(command.output_file.empty() ? directory_.file("out").string()
                                            : command.output_file) {
+        int executed[2];
+        if (pipe2(executed, O_CLOEXEC) != 0) throw std::runtime_error{"can't make a pipe"};
         pid_ = fork();
         if (pid_ == 0) become(command);
+        // The other end closes with exec: until then a signal would meet the test's own handlers.
+        close(executed[1]);
+        char none = 0;
+        (void)!read(executed[0], &none, 1);
+        close(executed[0]);
     }
     ~BackgroundCommand() {
         if (pid_ <= 0) return;

@@ -53,6 +53,10 @@ class FakeBochs {
                                 {"TWOFOLD_GUESTS", directory_.path().string()}}};
     }
 
+    [[nodiscard]] CommandResult run(std::vector<std::string> words) const {
+        return run_command(command(std::move(words)));
+    }
+
   private:
     static std::string bare_image() {
         std::string image(abi::payload_first_sector * abi::sector_bytes + abi::sector_bytes, '\0');

@@ -8,6 +8,8 @@
 
 #include <string>
 
+namespace bochs_trace_test {
+
 using namespace twofold;
 using namespace twofold::vmm;
 using twofold::test::holds;
@@ -135,3 +137,5 @@ TEST_CASE("as many windows as walks, and at least one") {
     record::Walk const walks[] = {matching_walk(), matching_walk()};
     CHECK(holds(compare_walks(walks, reader.windows()).difference, {"2 walks", "1 window"}));
 }
+
+} // namespace bochs_trace_test

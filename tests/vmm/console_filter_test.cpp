@@ -3,6 +3,8 @@
 
 #include <string>
 
+namespace console_filter_test {
+
 using twofold::vmm::ConsoleFilter;
 
 namespace {
@@ -67,3 +69,5 @@ TEST_CASE("raw, everything passes") {
     CHECK(filter.feed("\x1b[2J\xff") == "\x1b[2J\xff");
     CHECK(filter.finish().empty());
 }
+
+} // namespace console_filter_test

@@ -9,6 +9,8 @@
 
 #include <filesystem>
 
+namespace file_test {
+
 using namespace twofold::vmm;
 using twofold::test::contents_of;
 using twofold::test::failure_of;
@@ -122,3 +124,5 @@ TEST_CASE("only regular files of the right size are read") {
     CHECK(holds(failure_of([&] { return read_file(directory.file("none"), 4); }),
                 {"none", "No such file"}));
 }
+
+} // namespace file_test

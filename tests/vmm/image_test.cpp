@@ -8,6 +8,8 @@
 #include <cstring>
 #include <string>
 
+namespace image_test {
+
 using namespace twofold;
 using namespace twofold::vmm;
 using twofold::test::bytes_of;
@@ -135,3 +137,5 @@ TEST_CASE("what is not a bare hypervisor image is refused with place and field")
     auto const with_guests = make_disk_image(bare_image(1), "hv.img", bundle);
     CHECK(holds(refusal(with_guests), {"some.img", "offset 0x210, field bundle_bytes"}));
 }
+
+} // namespace image_test

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+namespace line_splitter_test {
+
 using twofold::vmm::LineSplitter;
 
 TEST_CASE("lines come out whole, however the stream is cut") {
@@ -26,3 +28,5 @@ TEST_CASE("a stream without newlines does not grow without bound") {
         splitter.feed("aaaaa");
     CHECK(lines == std::vector<std::string>(4, "aaaaaaaaaa"));
 }
+
+} // namespace line_splitter_test

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+namespace run_report_test {
+
 using namespace twofold::vmm;
 
 namespace {
@@ -89,3 +91,5 @@ TEST_CASE("records in an order that cannot be are malformed") {
         CHECK_THROWS_AS(report.add_line(boot), MalformedRecord);
     }
 }
+
+} // namespace run_report_test

@@ -3,6 +3,8 @@
 #include "tests/catch.hpp"
 #include "tests/support/failure_text.hpp"
 
+namespace size_test {
+
 using namespace twofold;
 using namespace twofold::vmm;
 using twofold::test::failure_of;
@@ -56,3 +58,5 @@ TEST_CASE("times are seconds, rounded up to whole milliseconds") {
         CHECK_THROWS_AS(parse_seconds("--timeout", text), UsageError);
     }
 }
+
+} // namespace size_test

@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+namespace walk_test {
+
 using namespace twofold;
 using namespace twofold::vmm;
 using twofold::test::holds;
@@ -160,3 +162,5 @@ TEST_CASE("the walks' JSON keeps its shape, all numbers being hexadecimal text")
 TEST_CASE("no walks make an empty array, not null") {
     CHECK(walks_document({}, {}).dump() == R"({"walks":[]})");
 }
+
+} // namespace walk_test

@@ -19,7 +19,7 @@ namespace twofold::vmm {
 
 namespace {
 
-constexpr char const* examples =
+constexpr char const* bench_examples =
     R"(exits: what leaving the guest costs, in ticks that the guest reads by rdtsc (median of 64).
 In Bochs a tick is an instruction, VM entry and exit are free, and two runs are equal to the
 tick. A tick says nothing about cache misses, nor about the cost of a world switch on silicon.
@@ -196,7 +196,7 @@ void add_bench_command(CLI::App& application, Action& chosen) {
                      "Write the results as JSON; -: to standard output, instead of the table")
         ->type_name("FILE|-");
     command->add_flag("--check", options->check, "Exit with 1 when a goal is missed");
-    command->footer(examples);
+    command->footer(bench_examples);
     command->callback([options, &chosen] {
         chosen = [options](Context& context) { return bench(context, *options); };
     });

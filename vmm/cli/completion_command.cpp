@@ -13,7 +13,7 @@ namespace twofold::vmm {
 
 namespace {
 
-constexpr char const* examples = R"(Examples:
+constexpr char const* completion_examples = R"(Examples:
   source <(twofold completion bash)
   twofold completion bash > /etc/bash_completion.d/twofold
   twofold completion guests      (the names of the kernels of the family, one a line))";
@@ -112,7 +112,7 @@ void add_completion_command(CLI::App& application, Action& chosen) {
     auto* const command =
         application.add_subcommand("completion", "Print a completion script for a shell");
     command->add_option("shell", *shell, "The shell")->required()->type_name("bash");
-    command->footer(examples);
+    command->footer(completion_examples);
     command->callback([shell, &application, &chosen] {
         chosen = [shell, &application](Context& context) {
             return complete(context, application, *shell);

@@ -15,7 +15,7 @@ namespace twofold::vmm {
 
 namespace {
 
-constexpr char const* examples =
+constexpr char const* doctor_examples =
     R"(One line for each thing that is looked for, and what to do where it is missing.
 Exit status: 0 if guests can be run in Bochs, which is the main job; 1 if not.
 
@@ -80,7 +80,7 @@ void add_doctor_command(CLI::App& application, Action& chosen) {
         ->add_option("--json", *json,
                      "Write the findings as JSON; -: to standard output, instead of the text")
         ->type_name("FILE|-");
-    command->footer(examples);
+    command->footer(doctor_examples);
     command->callback(
         [json, &chosen] { chosen = [json](Context& context) { return doctor(context, *json); }; });
 }

@@ -15,7 +15,7 @@ namespace twofold::vmm {
 
 namespace {
 
-constexpr char const* examples =
+constexpr char const* image_examples =
     R"(The image is a raw disk that a BIOS machine boots from. The guests run one after another; their
 consoles go to the first serial port (0x3f8), the report to the second (0x2f8).
 The options apply to every guest of the image.
@@ -65,7 +65,7 @@ void add_image_command(CLI::App& application, Action& chosen) {
         ->type_name("GUESTS");
     command->add_option("-o,--output", options->output, "The image")->required()->type_name("FILE");
     options->how.add_to(*command);
-    command->footer(examples);
+    command->footer(image_examples);
     command->callback([options, &chosen] {
         chosen = [options](Context& context) { return write_image(context, *options); };
     });

@@ -14,7 +14,7 @@ namespace twofold::vmm {
 
 namespace {
 
-constexpr char const* examples =
+constexpr char const* run_examples =
     R"(The guest's console goes to standard output, the report to standard error.
 Exit status: the guest's own; 1 if it did not end by itself or could not run; 2 for usage.
 
@@ -97,7 +97,7 @@ void add_run_command(CLI::App& application, Action& chosen) {
     command->add_flag(
         "--raw", options->raw,
         "Pass the console on as it is; otherwise control characters are made visible");
-    command->footer(examples);
+    command->footer(run_examples);
     command->callback([options, &chosen] {
         chosen = [options](Context& context) { return run(context, *options); };
     });

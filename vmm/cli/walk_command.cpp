@@ -19,7 +19,7 @@ namespace twofold::vmm {
 
 namespace {
 
-constexpr char const* examples =
+constexpr char const* walk_examples =
     R"(A reference is one read of a paging-structure entry. The data access itself and the write-backs
 of accessed and dirty bits are not counted. The walks go to standard output, the guest's console to
 standard error. The guest is run twice: over EPT, and natively beside it.
@@ -191,7 +191,7 @@ void add_walk_command(CLI::App& application, Action& chosen) {
     command->add_flag("--check", options->check,
                       "Compare each walk with what the emulated processor itself reads");
     command->add_flag("-q,--quiet", options->quiet, "Do not show the guest's console");
-    command->footer(examples);
+    command->footer(walk_examples);
     command->callback([options, &chosen] {
         chosen = [options](Context& context) { return WalkCommand{context, *options}.run(); };
     });

@@ -40,42 +40,47 @@ EmulatorRun::EmulatorRun(std::vector<std::string> command, EmulatorFiles files, 
               .output = files_.chatter.write_end.get(),
               .without_network = true},
              loop.signals()) {
+    if (wall_clock_limit.count() > 0) deadline_ = started_ + wall_clock_limit;
     for (Pipe* const pipe : {&files_.console, &files_.report, &files_.chatter})
         pipe->write_end.reset();
-    if (wall_clock_limit.count() > 0) deadline_ = started_ + wall_clock_limit;
-    watch_streams();
+    watch(std::move(files_.console.read_end), sinks_.console);
+    watch(std::move(files_.report.read_end),
+          [this](std::string_view bytes) { report_.feed(bytes); });
+    watch(std::move(files_.chatter.read_end),
+          [this](std::string_view bytes) { chatter_.feed(bytes); });
+    loop_.watch(child_.ended_descriptor(), [this] { on_end(); });
 }
 
 EmulatorRun::~EmulatorRun() {
-    for (Pipe* const pipe : {&files_.console, &files_.report, &files_.chatter})
-        if (pipe->read_end.open()) loop_.forget(pipe->read_end.get());
+    for (auto const& stream : streams_)
+        loop_.forget(stream.read_end.get());
+    loop_.forget(child_.ended_descriptor());
 }
 
-void EmulatorRun::watch_streams() {
-    watch(files_.console.read_end, sinks_.console, [] {});
-    watch(
-        files_.report.read_end, [this](std::string_view bytes) { report_.feed(bytes); },
-        [this] { report_.finish(); });
-    watch(
-        files_.chatter.read_end, [this](std::string_view bytes) { chatter_.feed(bytes); },
-        [this] { chatter_.finish(); });
+void EmulatorRun::watch(FileDescriptor read_end, std::function<void(std::string_view)> on_bytes) {
+    auto& stream = streams_.emplace_back(std::move(read_end), std::move(on_bytes));
+    loop_.watch(stream.read_end.get(), [this, &stream] {
+        std::string bytes;
+        bool const more = read_some(stream.read_end.get(), bytes);
+        if (!bytes.empty()) stream.on_bytes(bytes);
+        if (!more) loop_.forget(stream.read_end.get());
+    });
 }
 
-/// Each stream ends when the emulator does, since nobody else has its other end.
-void EmulatorRun::watch(FileDescriptor& stream, std::function<void(std::string_view)> on_bytes,
-                        std::function<void()> on_end) {
-    ++open_streams_;
-    loop_.watch(stream.get(),
-                [this, &stream, on_bytes = std::move(on_bytes), on_end = std::move(on_end)] {
-                    std::string bytes;
-                    bool const more = read_some(stream.get(), bytes);
-                    if (!bytes.empty()) on_bytes(bytes);
-                    if (more) return;
-                    on_end();
-                    loop_.forget(stream.get());
-                    stream.reset();
-                    if (--open_streams_ == 0) ended_ = Clock::now();
-                });
+/// Whatever it wrote before its end is still in the pipes.
+void EmulatorRun::on_end() {
+    ended_ = Clock::now();
+    loop_.forget(child_.ended_descriptor());
+    for (auto& stream : streams_) {
+        loop_.forget(stream.read_end.get());
+        std::string bytes;
+        while (read_some(stream.read_end.get(), bytes) && !bytes.empty()) {
+            stream.on_bytes(bytes);
+            bytes.clear();
+        }
+    }
+    report_.finish();
+    chatter_.finish();
 }
 
 void EmulatorRun::on_report_line(std::string_view line) {
@@ -98,8 +103,10 @@ void EmulatorRun::tick() {
 }
 
 Ending EmulatorRun::ending() {
-    Ending ending{
-        .kind = kind_, .exit_status = child_.wait(), .log_tail = {}, .wall = ended_ - started_};
+    Ending ending{.kind = kind_,
+                  .exit_status = child_.wait(),
+                  .log_tail = {},
+                  .wall = ended_.value_or(started_) - started_};
     for (auto const& line : last_lines_)
         ending.log_tail += line + '\n';
     return ending;

@@ -35,15 +35,20 @@ class EmulatorRun final : public Run {
     EmulatorRun(EmulatorRun const&) = delete;
     EmulatorRun& operator=(EmulatorRun const&) = delete;
 
-    [[nodiscard]] bool finished() const override { return open_streams_ == 0; }
+    [[nodiscard]] bool finished() const override { return ended_.has_value(); }
     [[nodiscard]] std::optional<Clock::time_point> deadline() const override { return deadline_; }
     void tick() override;
     [[nodiscard]] Ending ending() override;
 
   private:
-    void watch_streams();
-    void watch(FileDescriptor& stream, std::function<void(std::string_view)> on_bytes,
-               std::function<void()> on_end);
+    /// One of the pipes and what becomes of its bytes.
+    struct Stream {
+        FileDescriptor read_end;
+        std::function<void(std::string_view)> on_bytes;
+    };
+
+    void watch(FileDescriptor read_end, std::function<void(std::string_view)> on_bytes);
+    void on_end();
     void on_report_line(std::string_view line);
     void on_chatter_line(std::string_view line);
 
@@ -51,11 +56,11 @@ class EmulatorRun final : public Run {
     Sinks sinks_;
     EventLoop& loop_;
     Clock::time_point started_ = Clock::now();
-    Clock::time_point ended_;
+    std::optional<Clock::time_point> ended_;
     std::optional<Clock::time_point> deadline_;
     Ending::Kind kind_ = Ending::Kind::finished;
     bool report_ended_ = false;
-    int open_streams_ = 0;
+    std::deque<Stream> streams_;
     LineSplitter report_;
     LineSplitter chatter_;
     std::deque<std::string> last_lines_;

@@ -1,5 +1,7 @@
 #include "engine/machine_memory.hpp"
 
+#include <twofold/arch/bits.hpp>
+
 #include <algorithm>
 
 namespace twofold::vmm {
@@ -11,10 +13,6 @@ constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
 /// The hypervisor's code, data and stacks, the memory below 1 MiB, and the firmware's tables at the
 /// top.
 constexpr std::uint64_t fixed = 8 * mebibyte;
-
-constexpr std::uint64_t aligned_up(std::uint64_t value, std::uint64_t to) {
-    return (value + to - 1) / to * to;
-}
 
 /// Where the last frame of a guest ends when its frames begin at the first aligned address that
 /// lies above `below`.

@@ -1,5 +1,7 @@
 #include "image/bundle.hpp"
 
+#include <twofold/arch/bits.hpp>
+
 #include <algorithm>
 #include <cstring>
 #include <span>
@@ -11,10 +13,6 @@ namespace twofold::vmm {
 namespace {
 
 constexpr std::uint64_t file_alignment = 4096;
-
-constexpr std::uint64_t aligned_up(std::uint64_t value, std::uint64_t to) {
-    return (value + to - 1) / to * to;
-}
 
 /// Bytes that grow at the end, with places in them that are filled in later.
 class Layout {

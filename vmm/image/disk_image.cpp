@@ -3,6 +3,7 @@
 #include "system/failure.hpp"
 
 #include <twofold/abi/disk_image.hpp>
+#include <twofold/arch/bits.hpp>
 
 #include <fmt/format.h>
 
@@ -17,10 +18,6 @@ namespace {
 constexpr std::uint64_t header_offset = abi::sector_bytes;
 constexpr std::uint64_t payload_offset = abi::payload_first_sector * abi::sector_bytes;
 constexpr std::uint64_t bundle_alignment = 4096;
-
-constexpr std::uint64_t aligned_up(std::uint64_t value, std::uint64_t to) {
-    return (value + to - 1) / to * to;
-}
 
 abi::ImageHeader read_header(std::span<std::byte const> hypervisor,
                              std::filesystem::path const& path) {

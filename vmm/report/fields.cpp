@@ -63,6 +63,11 @@ PageSize Fields::page_size(char const* key) const {
     return *size;
 }
 
+std::optional<std::uint64_t> Fields::optional_number(char const* key) const {
+    if (!has(key)) return std::nullopt;
+    return number(key);
+}
+
 std::optional<std::uint64_t> Fields::optional_hex(char const* key) const {
     if (!has(key)) return std::nullopt;
     return hex(key);

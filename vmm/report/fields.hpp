@@ -41,6 +41,7 @@ class Fields {
     [[nodiscard]] PageSize page_size(char const* key) const;
 
     [[nodiscard]] bool has(char const* key) const { return object_.contains(key); }
+    [[nodiscard]] std::optional<std::uint64_t> optional_number(char const* key) const;
     [[nodiscard]] std::optional<std::uint64_t> optional_hex(char const* key) const;
     [[nodiscard]] std::optional<PageSize> optional_page_size(char const* key) const;
 

@@ -39,7 +39,8 @@ struct GuestStart {
     std::optional<PageSize> host_page;
     std::string populate;
     bool native;
-    std::uint64_t ticks_to_entry;
+    /// None natively: the guest does not know when the machine started.
+    std::optional<std::uint64_t> ticks_to_entry;
 };
 
 struct WalkReference {
@@ -93,18 +94,26 @@ struct Violations {
     [[nodiscard]] std::uint64_t total() const { return read + write + execute; }
 };
 
+/// What a guest did while it ran.
+struct Activity {
+    std::uint64_t rip;
+    std::uint64_t ticks;
+    std::map<std::string, std::uint64_t> exits;
+    /// Uses of what the guest does not have, answered as an empty machine would.
+    std::map<std::string, std::uint64_t> policy;
+    std::uint64_t memory_frames;
+    std::uint64_t table_frames;
+    Violations violations;
+};
+
 struct GuestStop {
     std::uint64_t guest;
     std::string name;
     std::string reason;
     std::uint64_t code;
     std::string message;
-    std::uint64_t rip;
-    std::uint64_t ticks;
-    std::map<std::string, std::uint64_t> exits;
-    std::uint64_t memory_frames;
-    std::uint64_t table_frames;
-    Violations violations;
+    /// None for a guest that could not be loaded.
+    std::optional<Activity> activity;
 };
 
 /// The hypervisor could not go on.

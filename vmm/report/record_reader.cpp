@@ -15,11 +15,19 @@ Dimension read_dimension(Fields const& fields) {
     fields.fail("dimension", "must be \"guest\" or \"ept\"");
 }
 
+constexpr std::uint64_t highest_level = 5;
+
 unsigned read_level(Fields const& fields) {
-    constexpr std::uint64_t highest = 5;
     std::uint64_t const level = fields.number("level");
-    if (level == 0 || level > highest) fields.fail("level", "must be 1 to 5");
+    if (level == 0 || level > highest_level) fields.fail("level", "must be 1 to 5");
     return static_cast<unsigned>(level);
+}
+
+/// A walk can also end at a root that leads nowhere, or at memory that can't be read.
+record::WalkStop read_fault(Fields const& fields) {
+    std::uint64_t const level = fields.number("level");
+    if (level > highest_level + 1) fields.fail("level", "must be 0 to 6");
+    return {read_dimension(fields), static_cast<unsigned>(level), fields.text("reason")};
 }
 
 record::Boot read_boot(Fields const& fields) {
@@ -34,6 +42,8 @@ record::CapabilityMissing read_capability_missing(Fields const& fields) {
 }
 
 record::GuestStart read_guest_start(Fields const& fields) {
+    bool const native = fields.boolean("native");
+    bool const told = !native || fields.has("ticks_to_entry");
     return {
         .guest = fields.number("guest"),
         .name = fields.text("name"),
@@ -41,8 +51,8 @@ record::GuestStart read_guest_start(Fields const& fields) {
         .guest_page = fields.page_size("guest_page"),
         .host_page = fields.optional_page_size("host_page"),
         .populate = fields.text("populate"),
-        .native = fields.boolean("native"),
-        .ticks_to_entry = fields.number("ticks_to_entry"),
+        .native = native,
+        .ticks_to_entry = told ? std::optional{fields.number("ticks_to_entry")} : std::nullopt,
     };
 }
 
@@ -72,8 +82,7 @@ record::Walk read_walk(Fields const& fields) {
     for (Fields const& reference : fields.objects("references"))
         walk.references.push_back(read_reference(reference));
     if (fields.has("fault")) {
-        Fields const fault = fields.object("fault");
-        walk.fault = {read_dimension(fault), read_level(fault), fault.text("reason")};
+        walk.fault = read_fault(fields.object("fault"));
     } else if (!walk.gpa || !walk.hpa || !walk.page_size || !walk.guest_page) {
         fields.fail("gpa", "hpa, page_size and guest_page must be there, or a fault");
     }
@@ -97,23 +106,33 @@ record::Violations read_violations(Fields const& fields) {
     };
 }
 
+record::Activity read_activity(Fields const& fields) {
+    Fields const frames = fields.object("frames");
+    record::Activity activity{
+        .rip = fields.hex("rip"),
+        .ticks = fields.number("ticks"),
+        .exits = fields.numbers("exits"),
+        .policy = {},
+        .memory_frames = frames.number("memory"),
+        .table_frames = frames.number("tables"),
+        .violations = read_violations(fields.object("violations")),
+    };
+    if (fields.has("policy")) activity.policy = fields.numbers("policy");
+    return activity;
+}
+
 record::GuestStop read_guest_stop(Fields const& fields) {
     constexpr std::uint64_t highest_code = 255;
-    Fields const frames = fields.object("frames");
     record::GuestStop stop{
         .guest = fields.number("guest"),
         .name = fields.text("name"),
         .reason = fields.text("reason"),
         .code = fields.number("code"),
         .message = fields.text("message"),
-        .rip = fields.hex("rip"),
-        .ticks = fields.number("ticks"),
-        .exits = fields.numbers("exits"),
-        .memory_frames = frames.number("memory"),
-        .table_frames = frames.number("tables"),
-        .violations = read_violations(fields.object("violations")),
+        .activity = std::nullopt,
     };
     if (stop.code > highest_code) fields.fail("code", "must be 0 to 255");
+    if (stop.reason != "load_error") stop.activity = read_activity(fields);
     return stop;
 }
 

@@ -22,7 +22,8 @@ Json to_json(record::GuestStart const& start) {
               {"host_page", nullptr},
               {"populate", start.populate},
               {"native", start.native},
-              {"ticks_to_entry", start.ticks_to_entry}};
+              {"ticks_to_entry", nullptr}};
+    if (start.ticks_to_entry) json["ticks_to_entry"] = *start.ticks_to_entry;
     if (start.host_page) json["host_page"] = hexadecimal(start.host_page->bytes());
     return json;
 }
@@ -34,18 +35,24 @@ Json to_json(record::Violations const& violations) {
             {"ticks_max", violations.ticks_max}};
 }
 
+Json to_json(std::map<std::string, std::uint64_t> const& counts) {
+    Json json = Json::object();
+    for (auto const& [name, count] : counts)
+        json[name] = count;
+    return json;
+}
+
 Json to_json(record::GuestStop const& stop) {
-    Json exits = Json::object();
-    for (auto const& [name, count] : stop.exits)
-        exits[name] = count;
-    return {{"reason", stop.reason},
-            {"code", stop.code},
-            {"message", stop.message},
-            {"rip", hexadecimal(stop.rip)},
-            {"ticks", stop.ticks},
-            {"exits", exits},
-            {"frames", {{"memory", stop.memory_frames}, {"tables", stop.table_frames}}},
-            {"violations", to_json(stop.violations)}};
+    Json json{{"reason", stop.reason}, {"code", stop.code}, {"message", stop.message}};
+    if (!stop.activity) return json;
+    auto const& activity = *stop.activity;
+    json["rip"] = hexadecimal(activity.rip);
+    json["ticks"] = activity.ticks;
+    json["exits"] = to_json(activity.exits);
+    json["policy"] = to_json(activity.policy);
+    json["frames"] = {{"memory", activity.memory_frames}, {"tables", activity.table_frames}};
+    json["violations"] = to_json(activity.violations);
+    return json;
 }
 
 Json to_json(record::Panic const& panic) {

@@ -34,18 +34,36 @@ void add_violations(Table& table, record::Violations const& violations) {
                                grouped(violations.ticks_max))));
 }
 
-void add_exits(Table& table, std::map<std::string, std::uint64_t> const& exits) {
-    std::vector<std::pair<std::string, std::uint64_t>> sorted(exits.begin(), exits.end());
-    std::erase_if(sorted, [](auto const& exit) { return exit.second == 0; });
-    std::ranges::sort(sorted, [](auto const& a, auto const& b) {
-        return a.second != b.second ? a.second > b.second : a.first < b.first;
-    });
+/// The largest first, those that did not occur left out.
+std::vector<std::pair<std::string, std::uint64_t>>
+sorted(std::map<std::string, std::uint64_t> const& counts) {
+    std::vector<std::pair<std::string, std::uint64_t>> all(counts.begin(), counts.end());
+    std::erase_if(all, [](auto const& one) { return one.second == 0; });
+    std::ranges::stable_sort(all, std::ranges::greater{}, [](auto& one) { return one.second; });
+    return all;
+}
+
+void add_exits(Table& table, record::Activity const& activity) {
     std::uint64_t total = 0;
-    for (auto const& [name, count] : sorted)
+    for (auto const& [name, count] : activity.exits)
         total += count;
     table.add(fact("exits", grouped(total)));
-    for (auto const& [name, count] : sorted)
+    for (auto const& [name, count] : sorted(activity.exits))
         table.add(fact("  " + name, grouped(count)));
+    for (auto const& [name, count] : sorted(activity.policy)) {
+        std::string words = name;
+        std::ranges::replace(words, '_', ' ');
+        table.add(fact(words, grouped(count), "answered as an empty machine would"));
+    }
+}
+
+void add_activity(Table& table, record::Activity const& activity) {
+    add_violations(table, activity.violations);
+    table.add(fact("frames for memory", grouped(activity.memory_frames),
+                   frames_remark(activity.memory_frames, "of 4 KiB")));
+    table.add(fact("frames for EPT tables", grouped(activity.table_frames),
+                   frames_remark(activity.table_frames, "of 4 KiB")));
+    add_exits(table, activity);
 }
 
 std::string launch_text(record::GuestStart const& start) {
@@ -59,20 +77,14 @@ std::string launch_text(record::GuestStart const& start) {
 std::string guest_text(GuestReport const& guest, Style const& style) {
     std::string text = stop_text(guest, style);
     if (guest.start) text += "  " + launch_text(*guest.start) + '\n';
-    if (!guest.stop) return text;
+    if (!guest.stop || !guest.stop->activity) return text;
 
-    record::GuestStop const& stop = *guest.stop;
+    auto const& activity = *guest.stop->activity;
     bool const native = guest.start && guest.start->native;
     Table table;
-    if (!native) {
-        add_violations(table, stop.violations);
-        table.add(fact("frames for memory", grouped(stop.memory_frames),
-                       frames_remark(stop.memory_frames, "of 4 KiB")));
-        table.add(fact("frames for EPT tables", grouped(stop.table_frames),
-                       frames_remark(stop.table_frames, "of 4 KiB")));
-        add_exits(table, stop.exits);
-    }
-    table.add(fact("ticks in all", grouped(stop.ticks), "from its first instruction to its end"));
+    if (!native) add_activity(table, activity);
+    table.add(
+        fact("ticks in all", grouped(activity.ticks), "from its first instruction to its end"));
     for (auto const& figure : guest.figures)
         table.add(fact(figure.name, grouped(figure.value), figure.unit));
     return text + table.render(2);
@@ -104,7 +116,7 @@ std::string stop_text(GuestReport const& guest, Style const& style) {
     std::string how = stop.reason;
     std::ranges::replace(how, '_', ' ');
     std::string text = name + (stop.code == 0 ? style.good(how) : style.bad(how));
-    if (stop.code != 0) text += fmt::format(" at rip {:#x}", stop.rip);
+    if (stop.code != 0 && stop.activity) text += fmt::format(" at rip {:#x}", stop.activity->rip);
     if (!stop.message.empty()) text += ": " + stop.message;
     return text + '\n';
 }

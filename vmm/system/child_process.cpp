@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -82,6 +83,13 @@ ChildProcess::ChildProcess(Invocation const& invocation, Signals const& signals)
         wait();
         throw SystemFailure{fmt::format("can't run {}", invocation.command.front()), error};
     }
+    ended_ = FileDescriptor{static_cast<int>(syscall(SYS_pidfd_open, pid_, 0))};
+    if (!ended_.open()) {
+        int const error = errno;
+        kill();
+        wait();
+        throw SystemFailure{"can't watch a process", error};
+    }
 }
 
 ChildProcess::~ChildProcess() {
@@ -89,15 +97,21 @@ ChildProcess::~ChildProcess() {
     wait();
 }
 
+/// The child's process group has its number, since it leads a session.
 void ChildProcess::kill() {
-    if (!status_) ::kill(pid_, SIGKILL);
+    if (!status_) ::kill(-pid_, SIGKILL);
 }
 
 int ChildProcess::wait() {
     while (!status_) {
+        // Until it is waited for for good, its number belongs to nobody else.
+        siginfo_t ended{};
+        if (waitid(P_PID, static_cast<id_t>(pid_), &ended, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+            continue;
+        kill();
         int status = 0;
-        if (waitpid(pid_, &status, 0) < 0) {
-            if (errno == EINTR) continue;
+        bool const known = waitpid(pid_, &status, 0) == pid_;
+        if (!known) {
             status_ = exit_failure;
         } else {
             status_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

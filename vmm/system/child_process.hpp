@@ -24,7 +24,7 @@ struct Invocation {
 };
 
 /// Runs in a session of its own, so that a terminal's Ctrl-C reaches us alone. It is killed when
-/// this object ends, and by the kernel when we die.
+/// this object ends, with all that it started, and by the kernel when we die.
 class ChildProcess {
   public:
     /// Throws when the program could not be started.
@@ -33,12 +33,15 @@ class ChildProcess {
     ChildProcess(ChildProcess const&) = delete;
     ChildProcess& operator=(ChildProcess const&) = delete;
 
+    /// Readable when the child has ended.
+    [[nodiscard]] int ended_descriptor() const { return ended_.get(); }
     void kill();
     /// Waits for the end. The exit status, or 128 + the number of the signal.
     int wait();
 
   private:
     pid_t pid_ = -1;
+    FileDescriptor ended_;
     std::optional<int> status_;
 };
 
