@@ -12,7 +12,8 @@
 //                {capability, where, meaning}; then `end`: nothing can run
 //   guest_start  {guest, name, memory_bytes, guest_page, host_page, populate, native,
 //                ticks_to_entry}
-//                ticks_to_entry: from the loader's first instruction to the guest's
+//                ticks_to_entry: from the loader's first instruction to the guest's; left out where
+//                the guest itself writes the record, natively
 //   walk         {guest, gva, gpa, hpa, page_size, guest_page, host_page, native,
 //                references:[...], fault?}
 //                page_size, guest_page and host_page are "0x..." bytes, page_size being the

@@ -41,6 +41,9 @@ class FramePool {
     /// undefined; or nothing when there is none.
     [[nodiscard]] std::optional<Hpa> allocate(unsigned level = 1);
 
+    /// The same for one frame (level 1), in the fewest steps. False when there is none.
+    [[nodiscard]] bool take(Hpa& frame);
+
     /// One more entry at `level` points to `frame`, which must have a reference.
     void retain(Hpa frame, unsigned level = 1) { ++count(frame, level); }
 
@@ -130,6 +133,20 @@ inline std::optional<Hpa> FramePool::allocate(unsigned level) {
     return address(at);
 }
 
+inline bool FramePool::take(Hpa& frame) {
+    if ((available_ & 1) == 0) {
+        auto const split_off = allocate();
+        if (split_off) frame = *split_off;
+        return split_off.has_value();
+    }
+    std::uint64_t const at = take_first(0);
+    data_.frames[at].state = Frame::State::allocated;
+    data_.references[0][at] = 1;
+    --free_;
+    frame = address(at);
+    return true;
+}
+
 inline void FramePool::merge_and_put(std::uint64_t at, unsigned order) {
     for (; order < largest_order; ++order) {
         std::uint64_t const buddy = at ^ (std::uint64_t{1} << order);
@@ -162,7 +179,7 @@ inline bool FramePool::exclusive(Hpa frame, unsigned level) const {
 /// any more.
 inline void FramePool::free_block(std::uint64_t at, unsigned level) {
     unsigned const order = shift(level);
-    if (data_.frames[at].order == order) {
+    if (level == 1 || data_.frames[at].order == order) {
         free_ += std::uint64_t{1} << order;
         merge_and_put(at, order);
         return;

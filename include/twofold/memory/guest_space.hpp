@@ -119,9 +119,7 @@ class GuestSpace {
 
     /// Answers a violation. On success the access can be repeated once the duty is done. On failure
     /// the path may have become private; nothing that the guest can see has changed.
-    /// Flattened: this is the path that every first touch takes, and calls are a fifth of it.
-    [[nodiscard, gnu::flatten]] std::expected<Resolution, SpaceError>
-    resolve(Violation const& violation);
+    [[nodiscard]] std::expected<Resolution, SpaceError> resolve(Violation const& violation);
 
     /// Replaces the 512 smaller pages around `gpa` by one leaf of `size`, by one store: where they
     /// are if they lie together, otherwise after copying them into one block. The guest must not
@@ -180,10 +178,12 @@ class GuestSpace {
     std::expected<typename Ept::Entry, SpaceError> unshare(Slot<Ept> const& slot);
     std::expected<typename Ept::Entry, SpaceError> split(Slot<Ept> const& slot);
     bool must_split(Slot<Ept> const& slot) const;
-    std::expected<Resolution, SpaceError> resolve_read(Violation const& violation);
-    std::expected<Resolution, SpaceError> resolve_write_slowly(Gpa gpa);
-    std::optional<Hpa> private_empty_slot(Gpa gpa);
-    std::optional<Hpa> zeroed_frame();
+    // Apart, so that the frequent case needs neither their registers nor their stack.
+    [[gnu::noinline]] std::expected<Resolution, SpaceError>
+    resolve_read(Violation const& violation);
+    [[gnu::noinline]] std::expected<Resolution, SpaceError> resolve_write_slowly(Gpa gpa);
+    bool find_private_empty_slot(Gpa gpa, Hpa& slot);
+    bool take_zeroed_frame(Hpa& frame);
     std::expected<Resolution, SpaceError> fill(Slot<Ept> const& slot, Gpa gpa);
     struct LeafFrame {
         unsigned level;

@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 
 namespace twofold {
 
@@ -16,10 +15,11 @@ class ZeroedStock {
   public:
     static constexpr std::uint32_t capacity = 512;
 
-    /// A zeroed frame with one reference, or nothing when the stock is empty.
-    [[nodiscard]] std::optional<Hpa> take() {
-        if (count_ == 0) return std::nullopt;
-        return frames_[--count_];
+    /// Takes a zeroed frame with one reference. False when the stock is empty.
+    [[nodiscard]] bool take(Hpa& frame) {
+        if (count_ == 0) return false;
+        frame = frames_[--count_];
+        return true;
     }
 
     /// Adds up to `wanted` frames. Returns how many came: fewer when the stock is full or the pool
