@@ -1,0 +1,41 @@
+// The guest's console, and typed printing to it.
+#pragma once
+
+#include <twofold/abi/json_line.hpp>
+#include <twofold/abi/text.hpp>
+#include <twofold/arch/page_size.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <string_view>
+
+namespace twofold::guest {
+
+/// Writes `text` to the first serial port. Natively each byte waits for the port; under a
+/// hypervisor one REP OUTSB carries all of it, since every access to the port costs an exit.
+void write_console(std::string_view text);
+
+using Line = abi::TextBuffer<1024>;
+
+inline void put(Line& line, std::string_view text) { line(text); }
+inline void put(Line& line, char c) { line(std::string_view{&c, 1}); }
+inline void put(Line& line, std::unsigned_integral auto value) { abi::put_decimal(line, value); }
+inline void put(Line& line, std::signed_integral auto value) {
+    if (value < 0) line("-");
+    auto const magnitude = static_cast<std::uint64_t>(value);
+    abi::put_decimal(line, value < 0 ? 0 - magnitude : magnitude);
+}
+inline void put(Line& line, abi::Hex number) { abi::put_hexadecimal(line, number.value); }
+/// As the command names sizes: 4K, 2M, 1G.
+void put(Line& line, PageSize size);
+
+/// Prints its arguments one after another: text, characters, whole numbers, abi::hex(number or
+/// address), page sizes. What exceeds 1024 bytes is dropped.
+template <class... Pieces>
+void print(Pieces const&... pieces) {
+    Line line;
+    (put(line, pieces), ...);
+    write_console(line.text());
+}
+
+} // namespace twofold::guest

@@ -1,0 +1,51 @@
+#include "guest/kit/hypercall.hpp"
+
+#include "guest/kit/launch.hpp"
+#include "guest/kit/machine_exit.hpp"
+#include "guest/kit/native_report.hpp"
+#include "guest/kit/processor.hpp"
+
+#include <algorithm>
+
+namespace twofold::guest {
+
+namespace {
+
+constexpr std::uint64_t number_of(abi::Hypercall call) { return static_cast<std::uint64_t>(call); }
+
+} // namespace
+
+std::uint64_t hypercall(std::uint64_t number, std::uint64_t first, std::uint64_t second,
+                        std::uint64_t third) {
+    asm volatile("outl %%eax, %%dx"
+                 : "+a"(number)
+                 : "D"(first), "S"(second), "c"(third), "d"(abi::hypercall_port)
+                 : "memory");
+    return number;
+}
+
+void exit(std::uint64_t code) {
+    if (is_native()) {
+        report_native_stop(std::min<std::uint64_t>(code, 255),
+                           reinterpret_cast<std::uint64_t>(__builtin_return_address(0)));
+        end_machine();
+    }
+    hypercall(number_of(abi::Hypercall::exit), code);
+    halt_for_ever();
+}
+
+std::uint64_t walk(Gva gva) {
+    if (is_native()) return report_native_walk(gva);
+    return hypercall(number_of(abi::Hypercall::walk), gva.value());
+}
+
+void report_figure(std::string_view name, std::uint64_t ticks) {
+    if (is_native()) {
+        report_native_figure(name, ticks);
+        return;
+    }
+    hypercall(number_of(abi::Hypercall::figure), reinterpret_cast<std::uint64_t>(name.data()),
+              name.size(), ticks);
+}
+
+} // namespace twofold::guest

@@ -1,0 +1,25 @@
+// What the guest asks of whoever runs it (abi/hypercall.hpp). Natively the kit does it itself.
+#pragma once
+
+#include <twofold/abi/hypercall.hpp>
+#include <twofold/arch/address.hpp>
+
+#include <cstdint>
+#include <string_view>
+
+namespace twofold::guest {
+
+/// Ends the guest. Codes above 255 count as 255.
+[[noreturn]] void exit(std::uint64_t code);
+
+/// Reports every reference of the walk of one address. Returns their number.
+std::uint64_t walk(Gva gva);
+
+/// Reports a figure that was measured, in ticks. `name`: 1 to 64 ASCII letters, digits and '_'.
+void report_figure(std::string_view name, std::uint64_t ticks);
+
+/// The bare call through the port. Not to be made natively.
+std::uint64_t hypercall(std::uint64_t number, std::uint64_t first = 0, std::uint64_t second = 0,
+                        std::uint64_t third = 0);
+
+} // namespace twofold::guest
