@@ -9,11 +9,23 @@
 
 namespace twofold::vmm {
 
+namespace {
+
+bool ignored(int number) {
+    struct sigaction action {};
+    sigaction(number, nullptr, &action);
+    return action.sa_handler == SIG_IGN;
+}
+
+} // namespace
+
 Signals::Signals() {
     sigset_t handled;
     sigemptyset(&handled);
-    for (int const number : {SIGINT, SIGTERM, SIGHUP})
-        sigaddset(&handled, number);
+    for (int const number : {SIGINT, SIGTERM, SIGHUP}) {
+        // As nohup wants: what was ignored from the start stays ignored.
+        if (!ignored(number)) sigaddset(&handled, number);
+    }
     sigprocmask(SIG_BLOCK, &handled, &before_);
     std::signal(SIGPIPE, SIG_IGN);
     waiting_ = FileDescriptor{signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK)};
