@@ -75,6 +75,7 @@ bool handle_violation(Guest& guest) {
 
     InterruptionInformation const event{read_vmcs(VmcsField32::idt_vectoring_information)};
     if (event.valid()) {
+        ++guest.violations.during_delivery;
         inject_interrupted_event();
     } else if (qualification.nmi_unblocked_by_iret()) {
         block_nmis_again();
@@ -107,6 +108,7 @@ bool handle_exit(Guest* guest, Registers* registers) {
     std::uint32_t const reason = read_vmcs(VmcsField32::exit_reason);
     if (reason >= vm_exit_reasons) return handle_rare_exit(*guest, reason);
     ++guest->exits[reason];
+    if (--guest->time.exits_until_look == 0 && !look_at_clock(*guest)) return false;
     switch (static_cast<VmExitReason>(reason)) {
         using enum VmExitReason;
     case ept_violation: return handle_violation(*guest);
