@@ -30,7 +30,11 @@ bool handle_vmcall(Guest& guest, Registers& registers) {
     return handle_hypercall(guest, registers);
 }
 
-bool end_for(Guest& guest, SpaceError error, Violation const& violation) {
+/// Apart, so that violations that are answered need none of its stack.
+[[gnu::noinline, gnu::cold]] bool end_for(Guest& guest, SpaceError error, Violation violation,
+                                          EptViolationQualification qualification) {
+    if (qualification.has_linear_address())
+        violation.gva = Gva{read_vmcs(VmcsFieldNatural::guest_linear_address)};
     bool const outside = error != SpaceError::out_of_frames;
     return guest.end_with(outside ? "outside_memory" : "out_of_frames", 1, [&](auto& sink) {
         sink(violation.access == Access::write     ? "a write to gpa "
@@ -61,15 +65,12 @@ void count(ViolationStatistics& statistics, Violation const& violation) {
 bool handle_violation(Guest& guest) {
     std::uint64_t const begin = read_ticks();
     EptViolationQualification const qualification{read_vmcs(VmcsFieldNatural::exit_qualification)};
-    Violation violation{.gpa = Gpa{read_vmcs(VmcsField64::guest_physical_address)},
-                        .access = qualification.access(),
-                        .gva = std::nullopt,
-                        .during_walk = qualification.during_walk()};
-    if (qualification.has_linear_address())
-        violation.gva = Gva{read_vmcs(VmcsFieldNatural::guest_linear_address)};
-
+    Violation const violation{.gpa = Gpa{read_vmcs(VmcsField64::guest_physical_address)},
+                              .access = qualification.access(),
+                              .gva = std::nullopt,
+                              .during_walk = qualification.during_walk()};
     auto const resolution = guest.space.resolve(violation);
-    if (!resolution) return end_for(guest, resolution.error(), violation);
+    if (!resolution) return end_for(guest, resolution.error(), violation, qualification);
     carry_out(resolution->duty, guest.ept_pointer);
 
     InterruptionInformation const event{read_vmcs(VmcsField32::idt_vectoring_information)};
