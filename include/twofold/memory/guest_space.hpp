@@ -46,8 +46,8 @@ class GuestSpace : public SpaceLink {
     /// A space with the same contents, by sharing all tables below the roots: the cost does not
     /// depend on how much memory there is. From here on the first write to a page, by either, gives
     /// the writer a copy of its own. The clone may run once the parent's duty is done; it is in no
-    /// registry, and keeps no dirty log. While the parent logs by D bits, a clone costs a
-    /// collection. `shootdown`: that of the clone.
+    /// registry, and keeps no dirty log. While the parent logs by the processor's means, a clone
+    /// costs a collection. `shootdown`: that of the clone. The guest must not run meanwhile.
     struct Cloned;
     [[nodiscard]] std::expected<Cloned, SpaceError> clone(Shootdown* shootdown = nullptr);
 
@@ -81,6 +81,11 @@ class GuestSpace : public SpaceLink {
     /// failed operations, and those of write(), zero() and read(). The next answer of resolve()
     /// includes it as well.
     Duty owed();
+
+    /// Releases what was given up and every processor has dropped since. To be called after
+    /// acknowledgements, by who changes the space; nothing to do without a Shootdown. Returns how
+    /// many references that were.
+    std::uint32_t collect_retired();
 
     /// Gives memory back, as a balloon does: whole pages of [from, from + bytes) lose their
     /// contents and read as zeros. Large pages that lie in it in part are split.
@@ -128,7 +133,11 @@ class GuestSpace : public SpaceLink {
     /// Makes the page at `slot`, from private_small_page(), lead to `frame`, which has the same
     /// contents and may be written through no entry, and gives up the frame that it had.
     Duty share_frame(Gpa gpa, Slot<Ept> const& slot, Hpa frame);
-    /// share_frame() must not be called without.
+    /// Makes the page at `slot`, of level 1, one that lies in `place`, whose reference the
+    /// caller has taken, and gives up the frame that it had. For the reverse map; in a shared table
+    /// the duty is that of all who share it.
+    Duty leave_in_slot(Gpa gpa, Slot<Ept> const& slot, SwapSlot place);
+    /// Neither of the two may be called without.
     [[nodiscard]] bool can_share_frame() const { return room_to_give_up(1); }
 
     [[nodiscard]] Hpa root() const { return *root_; }
@@ -205,7 +214,7 @@ class GuestSpace : public SpaceLink {
     std::expected<Resolution, SpaceError> swap_in(Slot<Ept> const& slot, Access access);
     Duty replace(Slot<Ept> const& slot, Entry entry);
     /// One reference less, once no processor can use it any more.
-    void give_up(Hpa frame, unsigned level);
+    void give_up(Hpa frame, unsigned level, bool is_table = false);
     [[nodiscard]] bool room_to_give_up(std::uint32_t references) const;
 
     Entry entry_at(Hpa address);

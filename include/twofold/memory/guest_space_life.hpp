@@ -78,12 +78,26 @@ bool GuestSpace<Ept, Memory>::room_to_give_up(std::uint32_t references) const {
 }
 
 template <PagingFormat Ept, HostMemory Memory>
-void GuestSpace<Ept, Memory>::give_up(Hpa frame, unsigned level) {
+void GuestSpace<Ept, Memory>::give_up(Hpa frame, unsigned level, bool is_table) {
     if (options_.shootdown != nullptr) {
-        options_.shootdown->retire(frame, level);
+        options_.shootdown->retire(frame, level, is_table);
+    } else if (is_table) {
+        release_table(frame, level);
     } else {
         pool_->release(frame, level);
     }
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+std::uint32_t GuestSpace<Ept, Memory>::collect_retired() {
+    if (options_.shootdown == nullptr) return 0;
+    return options_.shootdown->collect([&](Shootdown::Retired const& retired) {
+        if (retired.is_table) {
+            release_table(retired.frame, retired.level);
+        } else {
+            pool_->release(retired.frame, retired.level);
+        }
+    });
 }
 
 /// One reference less to `table`; with the last one goes what it points to.
@@ -111,7 +125,7 @@ void GuestSpace<Ept, Memory>::release_everything() {
     if (!root_) return;
     if (options_.shootdown != nullptr) {
         options_.shootdown->post();
-        options_.shootdown->collect(*pool_);
+        collect_retired();
     }
     release_table(*root_, Ept::levels);
     root_.reset();

@@ -21,9 +21,14 @@ std::optional<Duty> GuestSpace<Ept, Memory>::swap_out(Gpa gpa) {
     Hpa const frame{found.slot.entry.frame(page_4k)};
     auto const place = options_.swap->store(frame);
     if (!place) return std::nullopt;
-    mark_if_dirty(gpa, found.slot);
-    Duty const duty = replace(found.slot, Entry{SwappedEntry::word(*place)});
-    give_up(frame, 1);
+    return leave_in_slot(gpa, found.slot, *place);
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+Duty GuestSpace<Ept, Memory>::leave_in_slot(Gpa gpa, Slot<Ept> const& slot, SwapSlot place) {
+    mark_if_dirty(gpa, slot);
+    Duty const duty = replace(slot, Entry{SwappedEntry::word(place)});
+    give_up(Hpa{slot.entry.frame(page_4k)}, 1);
     ++statistics_.swapped_out;
     return duty;
 }

@@ -30,7 +30,7 @@ auto GuestSpace<Ept, Memory>::private_slot(Gpa gpa, Purpose purpose)
             if (copied) {
                 ++result.tables_unshared;
                 ++statistics_.tables_unshared;
-                give_up(Hpa{entry.table()}, 1);
+                give_up(Hpa{entry.table()}, level - 1, true);
             }
             entry = *own;
         }

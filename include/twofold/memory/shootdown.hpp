@@ -2,7 +2,7 @@
 // processor that may still hold a translation to it has dropped that.
 #pragma once
 
-#include <twofold/memory/frame_pool.hpp>
+#include <twofold/arch/address.hpp>
 
 #include <array>
 #include <atomic>
@@ -66,33 +66,40 @@ class Shootdown {
     [[nodiscard]] std::uint32_t room() const { return capacity - count_; }
     [[nodiscard]] std::uint32_t waiting() const { return count_; }
 
-    /// Takes over one reference at `level` to `frame`, to be released after the generation that
-    /// will be posted next. There must be room.
-    void retire(Hpa frame, unsigned level) {
-        retired_[(first_ + count_) % capacity] = {frame, level, posted_.load() + 1};
+    /// A reference that was given up.
+    struct Retired {
+        Hpa frame;
+        /// Of the leaf that pointed to it; of a table, its own.
+        unsigned level = 0;
+        /// A table that others shared: if they are gone by then, so is what it points to.
+        bool is_table = false;
+        /// The generation after which no processor uses it.
+        Generation after = 0;
+    };
+
+    /// Takes over a reference, to be released after the generation that will be posted next. There
+    /// must be room.
+    void retire(Hpa frame, unsigned level, bool is_table) {
+        retired_[(first_ + count_) % capacity] = {frame, level, is_table, posted_.load() + 1};
         ++count_;
     }
-    /// Releases what no processor can reach any more. Returns how many references that were.
-    std::uint32_t collect(FramePool& pool) {
+    /// Calls `release(retired)` for each reference that no processor can use any more. Returns how
+    /// many that were. For GuestSpace::collect_retired().
+    template <class Release>
+    std::uint32_t collect(Release&& release) {
         std::uint32_t released = 0;
         while (count_ > 0) {
-            Retired const& oldest = retired_[first_];
+            Retired const oldest = retired_[first_];
             if (oldest.after > posted_.load() || !complete(oldest.after)) break;
-            pool.release(oldest.frame, oldest.level);
             first_ = (first_ + 1) % capacity;
             --count_;
             ++released;
+            release(oldest);
         }
         return released;
     }
 
   private:
-    struct Retired {
-        Hpa frame;
-        unsigned level = 0;
-        Generation after = 0;
-    };
-
     unsigned processors_;
     std::atomic<Generation> posted_ = 0;
     std::atomic<std::uint64_t> running_ = 0;
