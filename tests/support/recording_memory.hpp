@@ -98,16 +98,28 @@ class RecordingMemory {
         }
     }
     void copy(Hpa from, Hpa to, std::uint64_t bytes) {
-        for (std::uint64_t i = 0; i < bytes; ++i)
-            *contents_->at(to.value() + i) = *contents_->at(from.value() + i);
+        for (std::uint64_t done = 0; done < bytes;) {
+            std::uint64_t const length =
+                std::min({bytes - done, in_page(from + done), in_page(to + done)});
+            // Bringing one page in does not move the other.
+            std::byte const* const source = contents_->at((from + done).value());
+            std::memcpy(contents_->at((to + done).value()), source, length);
+            done += length;
+        }
     }
     void copy_in(Hpa to, std::span<std::byte const> bytes) {
-        for (std::size_t i = 0; i < bytes.size(); ++i)
-            *contents_->at(to.value() + i) = bytes[i];
+        for (std::size_t done = 0; done < bytes.size();) {
+            std::size_t const length = std::min(bytes.size() - done, in_page(to + done));
+            std::memcpy(contents_->at((to + done).value()), bytes.data() + done, length);
+            done += length;
+        }
     }
     void copy_out(Hpa from, std::span<std::byte> bytes) {
-        for (std::size_t i = 0; i < bytes.size(); ++i)
-            bytes[i] = *contents_->at(from.value() + i);
+        for (std::size_t done = 0; done < bytes.size();) {
+            std::size_t const length = std::min(bytes.size() - done, in_page(from + done));
+            std::memcpy(bytes.data() + done, contents_->at((from + done).value()), length);
+            done += length;
+        }
     }
 
     /// Unrecorded access, for setting a scene and for looking at one.
@@ -143,6 +155,8 @@ class RecordingMemory {
     }
 
   private:
+    static std::uint64_t in_page(Hpa hpa) { return 4096 - hpa.offset_in(4096); }
+
     std::shared_ptr<MemoryContents> contents_ = std::make_shared<MemoryContents>();
 };
 

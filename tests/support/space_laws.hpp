@@ -5,6 +5,7 @@
 
 #include <twofold/memory/guest_space.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -34,6 +35,12 @@ class SpaceCensus {
     [[nodiscard]] std::map<Target, std::uint64_t> const& pointers() const { return pointers_; }
     /// 4 KiB frames that all of this reaches.
     [[nodiscard]] std::uint64_t frames() const { return frames_.size(); }
+    /// Whether any of it lies below `end`.
+    [[nodiscard]] bool reaches_below(Hpa end) const {
+        return std::ranges::any_of(frames_, [&](auto frame) { return frame < end.value(); });
+    }
+    /// Entries that name each swap slot.
+    [[nodiscard]] std::map<std::uint32_t, std::uint32_t> const& slots() const { return slots_; }
     /// What an entry that allows writing points to.
     [[nodiscard]] std::set<Target> const& writable() const { return writable_; }
 
@@ -44,6 +51,7 @@ class SpaceCensus {
         for (std::uint64_t index = 0; index < 512; ++index) {
             EptEntry const entry{
                 space.memory().template get<std::uint64_t>(table.value() + 8 * index)};
+            if (SwappedEntry::is(entry.word())) ++slots_[SwappedEntry::slot(entry.word()).number];
             if (!entry.present()) continue;
             PageSize const size{12 + 9 * (level - 1)};
             bool const leaf = entry.leaf(level);
@@ -60,15 +68,29 @@ class SpaceCensus {
     std::unordered_set<std::uint64_t> tables_;
     std::unordered_set<std::uint64_t> frames_;
     std::set<Target> writable_;
+    std::map<std::uint32_t, std::uint32_t> slots_;
 };
 
+/// The same for swap slots.
+template <class Space>
+void require_slot_laws(SpaceCensus<Space> const& census, SwapArea const& swap) {
+    for (auto const& [slot, pointers] : census.slots()) {
+        if (swap.references({slot}) != pointers)
+            FAIL("slot " << slot << " has " << swap.references({slot}) << " references and "
+                         << pointers << " entries");
+    }
+    if (swap.slots_used() != census.slots().size())
+        FAIL(swap.slots_used() << " slots in use, " << census.slots().size() << " reachable");
+}
+
 /// Reference counts are counts of entries; what may be written through an entry has that entry
-/// alone; no frame is lost. `held`: a frame that has one reference from elsewhere, as the zero
-/// frame has.
+/// alone; no frame and no slot is lost. `held`: a frame that has one reference from elsewhere, as
+/// the zero frame has.
 template <class Space>
 void require_space_laws(std::vector<std::optional<Space>>& spaces, FramePool& pool,
-                        std::optional<Hpa> held = std::nullopt) {
+                        std::optional<Hpa> held = std::nullopt, SwapArea const* swap = nullptr) {
     SpaceCensus<Space> const census{spaces};
+    if (swap != nullptr) require_slot_laws(census, *swap);
     bool held_seen = false;
     for (auto const& [target, pointers] : census.pointers()) {
         auto const [frame, level] = target;

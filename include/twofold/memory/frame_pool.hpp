@@ -58,6 +58,11 @@ class FramePool {
     /// One entry at `level` points to `frame`, and nothing else reaches any part of it.
     [[nodiscard]] bool exclusive(Hpa frame, unsigned level) const;
 
+    /// A leaf of 2 MiB or 1 GiB reaches the frame.
+    [[nodiscard]] bool within_large_leaf(Hpa frame) const {
+        return reached_from_above(index(frame), 1);
+    }
+
     /// Before a large leaf becomes a table: its parts become blocks of the next smaller size, each
     /// with one more reference, the whole has one less. `frame` must have a reference at `level`, 2
     /// or 3.
