@@ -15,7 +15,7 @@ namespace {
 using namespace twofold::test;
 
 CommandResult run_hello(std::vector<std::string> more) {
-    std::vector<std::string> words{TWOFOLD_COMMAND, "run", "hello", "--memory", "8M"};
+    std::vector<std::string> words{TWOFOLD_COMMAND, "run", "hello"};
     std::ranges::copy(more, std::back_inserter(words));
     return run_command({.words = words});
 }
