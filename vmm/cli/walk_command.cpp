@@ -100,15 +100,16 @@ std::string comparison_text(std::string_view name, WalkComparison const& compari
         return fmt::format("{}: {} {}\n", name, style.bad("differs from the processor's own:"),
                            comparison.difference);
     }
-    return fmt::format("{}: {}: {} references of {} walks, each of the same dimension, level, "
-                       "address and entry\n",
-                       name, style.good("equal to the processor's own"), comparison.equal, walks);
+    return fmt::format("{}: {}: {} references of {} walk{}, each of the same dimension, "
+                       "level, address and entry\n",
+                       name, style.good("equal to the processor's own"), comparison.equal, walks,
+                       walks == 1 ? "" : "s");
 }
 
 class WalkCommand {
   public:
     WalkCommand(Context& context, WalkOptions const& options)
-        : outputs_(context.outputs), options_(options), loop_(context.signals),
+        : outputs_(context.outputs), options_(options), json_(options.json), loop_(context.signals),
           progress_(outputs_.err, "walking") {}
 
     int run() {
@@ -144,9 +145,8 @@ class WalkCommand {
     void print() {
         std::span<record::Walk const> native;
         if (beside_) native = beside_->walks();
-        JsonOutput const json{options_.json};
-        if (json.wanted()) json.write(walks_document(main_->walks(), native), outputs_.out);
-        if (!json.is_standard_output()) print_text(native);
+        if (json_.wanted()) json_.write(walks_document(main_->walks(), native), outputs_.out);
+        if (!json_.is_standard_output()) print_text(native);
         Style const style{outputs_.err.wants_colour()};
         for_each_run([&](WalkRun& run) { outputs_.err.write(run.session().failure(style)); });
     }
@@ -171,6 +171,7 @@ class WalkCommand {
 
     Outputs& outputs_;
     WalkOptions const& options_;
+    JsonOutput json_;
     EventLoop loop_;
     Progress progress_;
     std::optional<WalkRun> main_;
