@@ -177,7 +177,7 @@ TEST_CASE("each field of the setup header that cannot be is refused") {
     file = LinuxFile{};
     file.header.init_size = 0x200'0000;
     CHECK(error_of(file.bytes()) ==
-          LoadError{segment_outside_memory, 0x260, "init_size", 0x300'0000, 0x300'0000});
+          LoadError{segment_outside_memory, 0x260, "init_size", 0x200'0000, 0x300'0000});
 }
 
 TEST_CASE("a command line that is longer than the kernel takes, and a second module, are refused") {

@@ -224,6 +224,7 @@ parse_elf_kernel(std::span<std::byte const> file) {
                                       .virtual_address = header.virtual_address,
                                       .address_field = entry.place(elf_class.p_paddr),
                                       .size_field = entry.place(elf_class.p_memsz),
+                                      .size_value = header.memory_bytes,
                                       .program_header = number});
         if (!added) return std::unexpected(added.error());
     }

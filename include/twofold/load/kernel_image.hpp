@@ -28,6 +28,8 @@ struct KernelSegment {
     /// The fields of the file that say where the segment begins and ends; offsets in the file.
     elf::Field address_field{};
     elf::Field size_field{};
+    /// What `size_field` holds: a length or an end, as its protocol has it.
+    std::uint64_t size_value = 0;
     std::optional<std::uint16_t> program_header = std::nullopt;
 
     [[nodiscard]] constexpr Gpa end() const { return begin + memory_bytes; }
@@ -97,7 +99,7 @@ class KernelImage {
             }
             if (segment.memory_bytes > memory_bytes - segment.begin.value()) {
                 return error(segment_outside_memory, segment, segment.size_field,
-                             size_found(segment), needed);
+                             segment.size_value, needed);
             }
         }
         std::uint64_t const entry_end = std::min(memory_bytes, std::uint64_t{1} << 32);
@@ -109,10 +111,6 @@ class KernelImage {
     }
 
   private:
-    /// A program header gives a length, a Multiboot header the end.
-    static constexpr std::uint64_t size_found(KernelSegment const& segment) {
-        return segment.program_header ? segment.memory_bytes : segment.end().value();
-    }
     static constexpr std::unexpected<LoadError> error(LoadErrorKind kind,
                                                       KernelSegment const& segment,
                                                       elf::Field field, std::uint64_t found,

@@ -95,9 +95,14 @@ class LinuxHeader {
     }
     /// Memory from there on that the kernel needs until it reads the memory map. Bytes.
     [[nodiscard]] constexpr std::uint64_t memory_bytes() const {
-        std::uint64_t const said =
-            version() >= linux_boot::version_2_10 ? get<std::uint32_t>(linux_boot::init_size) : 0;
-        return std::max<std::uint64_t>(said, kernel().size());
+        return std::max<std::uint64_t>(said_memory_bytes(), kernel().size());
+    }
+    /// The field that decides memory_bytes().
+    [[nodiscard]] constexpr elf::Field memory_field() const {
+        return said_memory_bytes() >= kernel().size() ? linux_boot::init_size : linux_boot::syssize;
+    }
+    [[nodiscard]] constexpr std::uint32_t memory_value() const {
+        return get<std::uint32_t>(memory_field());
     }
     /// The initrd ends at or below this.
     [[nodiscard]] constexpr std::uint64_t initrd_end() const {
@@ -123,6 +128,10 @@ class LinuxHeader {
         std::uint64_t const sectors = get<std::uint8_t>(linux_boot::setup_sects);
         return ((sectors == 0 ? linux_boot::default_setup_sectors : sectors) + 1) *
                linux_boot::sector_bytes;
+    }
+    [[nodiscard]] constexpr std::uint64_t said_memory_bytes() const {
+        if (version() < linux_boot::version_2_10) return 0;
+        return get<std::uint32_t>(linux_boot::init_size);
     }
     [[nodiscard]] constexpr bool relocatable() const {
         return version() >= linux_boot::version_2_10 &&
@@ -191,7 +200,8 @@ linux_image(LinuxHeader const& header) {
                                   .contents = header.kernel(),
                                   .virtual_address = load,
                                   .address_field = header.load_field(),
-                                  .size_field = linux_boot::init_size});
+                                  .size_field = header.memory_field(),
+                                  .size_value = header.memory_value()});
     if (!added) return std::unexpected(added.error());
     return image;
 }

@@ -36,7 +36,8 @@ inline std::expected<KernelImage, LoadError> raw_image(std::span<std::byte const
                                   .contents = file,
                                   .virtual_address = place.address.value(),
                                   .address_field = raw_address,
-                                  .size_field = raw_address});
+                                  .size_field = raw_address,
+                                  .size_value = place.address.value()});
     if (!added) return std::unexpected(added.error());
     return image;
 }

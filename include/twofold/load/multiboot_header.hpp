@@ -137,14 +137,15 @@ read_address_fields(MultibootHeader const& header, std::span<std::byte const> fi
     std::uint64_t const end = header.get(load_end_addr);
     auto const contents = file.subspan(from, end != 0 ? end - load : file.size() - from);
     std::uint64_t const bss_end = header.get(bss_end_addr);
+    elf::Field const end_field = bss_end != 0 ? bss_end_addr : load_end_addr;
     KernelImage image{Gpa{header.get(entry_addr)}, header.place(entry_addr)};
-    auto const added =
-        image.add({.begin = Gpa{load},
-                   .memory_bytes = bss_end != 0 ? bss_end - load : contents.size(),
-                   .contents = contents,
-                   .virtual_address = load,
-                   .address_field = header.place(load_addr),
-                   .size_field = header.place(bss_end != 0 ? bss_end_addr : load_end_addr)});
+    auto const added = image.add({.begin = Gpa{load},
+                                  .memory_bytes = bss_end != 0 ? bss_end - load : contents.size(),
+                                  .contents = contents,
+                                  .virtual_address = load,
+                                  .address_field = header.place(load_addr),
+                                  .size_field = header.place(end_field),
+                                  .size_value = header.get(end_field)});
     if (!added) return std::unexpected(added.error());
     return image;
 }
