@@ -61,6 +61,65 @@ enum class LoadErrorKind : std::uint8_t {
     bad_guest_page,
     /// Memory refused to be read or written. found: gpa.
     memory_failed,
+
+    // Kernels of other boot protocols: the file.
+    /// No boot protocol is recognised. found: the first four bytes, the first one lowest.
+    not_a_kernel,
+    empty_file,
+    /// EI_CLASS is neither 1 nor 2.
+    unknown_class,
+    /// e_machine is neither that of i386 nor that of x86-64.
+    no_x86_machine,
+    /// e_type is neither ET_EXEC nor ET_DYN.
+    not_executable,
+    /// found: how many bytes were searched.
+    no_multiboot_header,
+    wrong_multiboot_checksum,
+    /// found: flags; expected: the demands that are known.
+    unknown_multiboot_demand,
+    /// found: flags; expected: bytes from the header to the file's end.
+    truncated_address_fields,
+    /// expected: header_addr.
+    load_address_above_header,
+    /// load_addr lies more bytes below header_addr than the file has before the header. expected:
+    /// the lowest that would do.
+    load_address_before_file,
+    /// expected: load_addr.
+    load_end_below_load_address,
+    /// expected: the highest that the file has bytes for.
+    load_end_beyond_file,
+    /// expected: where the loaded bytes end.
+    bss_end_below_load_end,
+    no_pvh_note,
+    /// n_namesz or n_descsz is larger than what is left of its segment. expected: what is left.
+    truncated_note,
+    /// found: n_descsz.
+    wrong_note_size,
+    not_linux,
+    wrong_boot_flag,
+    /// expected: the oldest version that is supported.
+    old_linux_protocol,
+    not_loaded_high,
+    /// found: setup_sects; expected: bytes of the file.
+    truncated_linux_setup,
+    /// found: syssize; expected: bytes of the file behind the setup.
+    truncated_linux_kernel,
+    no_64_bit_entry,
+    linux_above_4g,
+
+    // Kernels of other boot protocols in the guest's memory.
+    /// found: the entry; expected: bytes of memory that 32 bits reach.
+    entry_outside_memory,
+    /// `field` is what there is no room for. found: its bytes; expected: where it must end.
+    no_room,
+    /// found: how many; expected: how many there may be.
+    too_many_modules,
+    /// found: bytes; expected: the most there can be.
+    command_line_too_long,
+    /// found: the address; expected: what it must be below.
+    raw_address_too_high,
+    /// found: where the image ends; expected: bytes of memory.
+    raw_outside_memory,
 };
 
 /// A guest starts with its memory mapped to itself: it ends with the lower half of the 48-bit

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <twofold/abi/text.hpp>
+#include <twofold/load/boot_error_remark.hpp>
 #include <twofold/load/load_error.hpp>
 
 #include <cstdint>
@@ -11,16 +12,6 @@
 namespace twofold {
 
 namespace detail {
-
-enum class NumberStyle : std::uint8_t { none, decimal, hexadecimal };
-
-/// How to write "FIELD is FOUND", and what follows: text, the number that was expected, text.
-struct Remark {
-    NumberStyle found = NumberStyle::hexadecimal;
-    std::string_view before = {};
-    NumberStyle expected = NumberStyle::none;
-    std::string_view after = {};
-};
 
 constexpr Remark remark_on_header(LoadErrorKind kind) {
     using enum LoadErrorKind;
@@ -33,14 +24,15 @@ constexpr Remark remark_on_header(LoadErrorKind kind) {
     case wrong_type:
         return {decimal, "it must be ", decimal,
                 " (executable at a fixed address): link with -static -no-pie"};
-    case wrong_program_header_size: return {decimal, "it must be ", decimal, ", as ELF64 has it"};
+    case wrong_program_header_size:
+        return {decimal, "it must be ", decimal, ", as the file's class has it"};
     case program_headers_outside_file:
         return {hexadecimal, "it lies beyond the file's ", hexadecimal, " bytes"};
     case truncated_program_headers: return {decimal, "the file ends after ", decimal, " of them"};
     case nothing_to_load: return {decimal, "none of them is a PT_LOAD with p_memsz above 0"};
     case entry_outside_segments:
         return {hexadecimal, "it must lie within a segment that is loaded"};
-    default: return {};
+    default: return remark_on_boot_protocol(kind);
     }
 }
 
@@ -107,15 +99,17 @@ constexpr void describe_field(LoadError const& error, Sink& sink) {
 }
 
 template <abi::TextSink Sink>
-constexpr void describe_first_bytes(std::uint64_t bytes, Sink& sink) {
-    abi::put(sink, "not an ELF file: its first bytes are");
+constexpr void describe_first_bytes(std::string_view what, std::uint64_t bytes,
+                                    std::string_view after, Sink& sink) {
+    abi::put(sink, what);
+    abi::put(sink, ": its first bytes are");
     for (unsigned i = 0; i < 4; ++i) {
         abi::put(sink, " ");
         std::uint64_t const byte = bytes >> (8 * i) & 0xff;
         if (byte < 0x10) abi::put(sink, "0");
         abi::put_digits<16>(sink, byte);
     }
-    abi::put(sink, "; they must be 7f 45 4c 46");
+    abi::put(sink, after);
 }
 
 template <abi::TextSink Sink>
@@ -128,6 +122,30 @@ constexpr void describe_amounts(std::string_view before, std::uint64_t found, st
     abi::put(sink, after);
 }
 
+/// The kinds of other boot protocols that are not about a field of the file; false for all others.
+template <abi::TextSink Sink>
+constexpr bool describe_boot_protocol(LoadError const& error, Sink& sink) {
+    if (error.kind == LoadErrorKind::not_a_kernel) {
+        describe_first_bytes("not a kernel", error.found,
+                             "; it must be an ELF file, or have the header of Multiboot or of a "
+                             "Linux bzImage",
+                             sink);
+        return true;
+    }
+    if (error.kind == LoadErrorKind::no_room) {
+        abi::put(sink, error.field);
+        abi::put(sink, ": ");
+    }
+    BootAmounts const words = amounts_of(error.kind);
+    if (words.before.empty()) return false;
+    abi::put(sink, words.before);
+    put_number(sink, words.found, error.found);
+    abi::put(sink, words.then);
+    put_number(sink, words.expected, error.expected);
+    abi::put(sink, words.after);
+    return true;
+}
+
 } // namespace detail
 
 /// Writes one sentence, without a full stop. 256 bytes hold the longest.
@@ -138,7 +156,9 @@ constexpr void describe(LoadError const& error, Sink& sink) {
         return detail::describe_amounts("the file ends after ", error.found,
                                         " bytes; an ELF file starts with a header of ",
                                         error.expected, " bytes", sink);
-    case LoadErrorKind::not_elf: return detail::describe_first_bytes(error.found, sink);
+    case LoadErrorKind::not_elf:
+        return detail::describe_first_bytes("not an ELF file", error.found,
+                                            "; they must be 7f 45 4c 46", sink);
     case LoadErrorKind::memory_too_small:
         return detail::describe_amounts(
             "guest memory of ", error.found,
@@ -159,7 +179,8 @@ constexpr void describe(LoadError const& error, Sink& sink) {
         abi::put(sink, "guest memory at gpa ");
         abi::put_hexadecimal(sink, error.found);
         return abi::put(sink, " could not be accessed");
-    default: return detail::describe_field(error, sink);
+    default:
+        if (!detail::describe_boot_protocol(error, sink)) detail::describe_field(error, sink);
     }
 }
 

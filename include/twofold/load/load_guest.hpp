@@ -6,23 +6,16 @@
 #include <twofold/load/guest_layout.hpp>
 #include <twofold/load/guest_memory.hpp>
 #include <twofold/load/identity_map.hpp>
+#include <twofold/load/load_failure.hpp>
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <expected>
-#include <optional>
 #include <span>
 
 namespace twofold {
-
-/// Why a guest was not loaded. `cause` comes with LoadErrorKind::memory_failed only.
-template <class MemoryError>
-struct LoadFailure {
-    LoadError error;
-    std::optional<MemoryError> cause = std::nullopt;
-};
 
 namespace detail {
 

@@ -1,0 +1,150 @@
+// Debian's gdb against the stub.
+#include "debug/gdb_server.hpp"
+#include "support/fake_debug_target.hpp"
+#include "support/temporary_directory.hpp"
+#include "system/failure.hpp"
+#include "tests/catch.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace real_gdb_test {
+
+using namespace twofold;
+using namespace twofold::test;
+using namespace twofold::vmm;
+
+namespace {
+
+/// A gdb that executes `commands`, writes to `output`, and is waited for.
+class Gdb {
+  public:
+    Gdb(std::string const& address, std::vector<std::string> const& commands,
+        std::string const& output) {
+        std::vector<std::string> words{"gdb",
+                                       "-nx",
+                                       "-batch",
+                                       "-ex",
+                                       "set tcp connect-timeout 20",
+                                       "-ex",
+                                       "target remote " + address};
+        for (std::string const& command : commands) {
+            words.emplace_back("-ex");
+            words.push_back(command);
+        }
+        std::vector<char*> arguments;
+        for (std::string& word : words)
+            arguments.push_back(word.data());
+        arguments.push_back(nullptr);
+        posix_spawn_file_actions_t files;
+        posix_spawn_file_actions_init(&files);
+        posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+        posix_spawn_file_actions_addopen(&files, 1, output.c_str(), O_WRONLY | O_CREAT, 0600);
+        posix_spawn_file_actions_adddup2(&files, 1, 2);
+        spawned_ = posix_spawnp(&process_, "gdb", &files, nullptr, arguments.data(), environ) == 0;
+        posix_spawn_file_actions_destroy(&files);
+    }
+    ~Gdb() { wait(); }
+    Gdb(Gdb const&) = delete;
+    Gdb& operator=(Gdb const&) = delete;
+
+    [[nodiscard]] bool spawned() const { return spawned_; }
+    void interrupt() const { ::kill(process_, SIGINT); }
+    void wait() {
+        if (spawned_) ::waitpid(process_, nullptr, 0);
+        spawned_ = false;
+    }
+
+  private:
+    pid_t process_ = 0;
+    bool spawned_ = false;
+};
+
+} // namespace
+
+TEST_CASE("gdb reads and writes registers and memory, steps, and stops at breakpoints") {
+    TemporaryDirectory const directory;
+    for (std::string const& where : {std::string{"0"}, directory.file("socket").string()}) {
+        FakeDebugTarget target{looping_program()};
+        GdbServer server{where};
+        std::string const output = directory.file(where == "0" ? "out_tcp" : "out_unix");
+        Gdb gdb{server.address(),
+                {"p/x $rip", "x/4xb $rip", "stepi", "p/x $pc - 0x400000", "break *0x400005",
+                 "continue", "p $eax", "hbreak *0x400006", "continue", "p/x $rip", "p/x $cr0",
+                 "set var $rbx = 0x1234", "p/x $rbx", "set *(int*)0x400ffe = 0x01020304",
+                 "x/4xb 0x400ffe", "x/1xb 0x900000", "info registers eflags fs_base", "kill"},
+                output};
+        REQUIRE(gdb.spawned()); // scripts/setup installs it.
+        CHECK(server.serve(target) == GdbSession::State::killed);
+        gdb.wait();
+        std::string const text = contents_of(output);
+        INFO(text);
+        for (char const* const line :
+             {"$1 = 0x400000", "0x90\t0xff\t0xc0\t0xff", "$2 = 0x1", "Breakpoint 1, ", "$3 = 2",
+              "Breakpoint 2, ", "$4 = 0x400006", "$5 = 0x80000001", "$6 = 0x1234",
+              "0x04\t0x03\t0x02\t0x01", "Cannot access memory at address 0x900000"})
+            CHECK(text.find(line) != std::string::npos);
+        CHECK(target.breakpoints() == 0);
+        CHECK(target.killed());
+    }
+}
+
+TEST_CASE("gdb interrupts a target that runs, and lets it go") {
+    TemporaryDirectory const directory;
+    FakeDebugTarget target{looping_program()};
+    GdbServer server{directory.file("socket").string()};
+    std::string const output = directory.file("out");
+    Gdb gdb{server.address(), {"continue", "p/x $rip", "detach"}, output};
+    REQUIRE(gdb.spawned());
+    std::jthread const user{[&](std::stop_token const& stop) {
+        while (!target.running() && !stop.stop_requested())
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        gdb.interrupt();
+    }};
+    CHECK(server.serve(target) == GdbSession::State::detached);
+    gdb.wait();
+    std::string const text = contents_of(output);
+    INFO(text);
+    CHECK(text.find("SIGINT") != std::string::npos);
+    CHECK(text.find("$1 = 0x400006") != std::string::npos);
+    CHECK(text.find("detached") != std::string::npos);
+    CHECK(target.running());
+}
+
+TEST_CASE("a debugger that is gone lets the target run") {
+    TemporaryDirectory const directory;
+    FakeDebugTarget target{looping_program()};
+    GdbServer server{directory.file("socket").string()};
+    Gdb gdb{server.address(),
+            {"break *0x400003", "continue", "disconnect"},
+            directory.file("out").string()};
+    REQUIRE(gdb.spawned());
+    CHECK(server.serve(target) == GdbSession::State::detached);
+    CHECK(target.breakpoints() == 0);
+    CHECK(target.running());
+}
+
+TEST_CASE("a port that does not exist, and a socket that is there already, are refused") {
+    TemporaryDirectory const directory;
+    CHECK_THROWS_AS(GdbServer{"65536"}, UsageError);
+    CHECK_THROWS_AS(GdbServer{"99999999999999999999"}, UsageError);
+    CHECK_THROWS_AS(GdbServer{std::string(200, 'x')}, UsageError);
+    GdbServer const first{directory.file("socket").string()};
+    CHECK_THROWS_AS(GdbServer{directory.file("socket").string()}, SystemFailure);
+}
+
+TEST_CASE("the socket's file is gone with the server") {
+    TemporaryDirectory const directory;
+    { GdbServer const server{directory.file("socket").string()}; }
+    CHECK_FALSE(std::filesystem::exists(directory.file("socket")));
+}
+
+} // namespace real_gdb_test
