@@ -117,7 +117,7 @@ bool handle_exit(Guest* guest, Registers* registers) {
     case control_register_access: return handle_control_register(*guest, *registers);
     case ept_misconfiguration: return handle_misconfiguration(*guest);
     case exception_or_nmi: return handle_exception(*guest);
-    case preemption_timer: return handle_timer(*guest);
+    case preemption_timer: return handle_timer(*guest, *registers);
     default: return handle_rare_exit(*guest, reason);
     }
 }

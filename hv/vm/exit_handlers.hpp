@@ -25,10 +25,9 @@ bool handle_hypercall(Guest& guest, Registers& registers);
 
 /// other_exits.cpp
 bool handle_exception(Guest& guest);
-bool handle_timer(Guest& guest);
 bool handle_rare_exit(Guest& guest, std::uint32_t reason);
 
-/// Sets the preemption timer to what is left of the guest's time. False when nothing is.
-bool set_timer(TimeLimit& time);
+/// scheduler.cpp: the guest's turn is over, or all of its time.
+bool handle_timer(Guest& guest, Registers const& registers);
 
 } // namespace twofold::hv

@@ -4,8 +4,6 @@
 #include "hv/vmx/events.hpp"
 #include "hv/vmx/invalidate.hpp"
 
-#include <algorithm>
-
 namespace twofold::hv {
 
 namespace {
@@ -81,27 +79,6 @@ bool handle_exception(Guest& guest) {
                    read_vmcs(VmcsField32::exit_instruction_length));
     }
     return true;
-}
-
-bool set_timer(TimeLimit& time) {
-    constexpr std::uint64_t largest = 0xffff'ffff;
-    if (time.ticks_left && *time.ticks_left == 0) return false;
-    std::uint64_t const wanted =
-        time.ticks_left ? (*time.ticks_left >> time.timer_shift) + 1 : largest;
-    std::uint64_t const value = std::min(wanted, largest);
-    time.loaded = value << time.timer_shift;
-    write_vmcs(VmcsField32::preemption_timer, static_cast<std::uint32_t>(value));
-    return true;
-}
-
-bool handle_timer(Guest& guest) {
-    TimeLimit& time = guest.time;
-    if (time.ticks_left) *time.ticks_left -= std::min(*time.ticks_left, time.loaded);
-    if (set_timer(time)) {
-        inject_interrupted_event();
-        return true;
-    }
-    return guest.end("time_limit", 1, "the guest ran longer than it was allowed to");
 }
 
 bool handle_rare_exit(Guest& guest, std::uint32_t reason) {

@@ -5,8 +5,9 @@
 #include "hv/cpu/port.hpp"
 #include "hv/device/tick_rate.hpp"
 #include "hv/report.hpp"
-#include "hv/vm/run_guest.hpp"
+#include "hv/vm/launch_guest.hpp"
 #include "hv/vmx/capabilities.hpp"
+#include "hv/vmx/invalidate.hpp"
 #include "hv/vmx/operation.hpp"
 
 #include <twofold/memory/frame_pool.hpp>
@@ -58,6 +59,11 @@ void mask_interrupts() {
     write_port(0xa1, all_lines);
 }
 
+bool starts_with_the_one_before(Bundle const& bundle, std::uint32_t index) {
+    return index < bundle.guest_count() &&
+           (bundle.guest(index).flags & abi::GuestRecord::together) != 0;
+}
+
 } // namespace
 
 void run_bundle(Machine& machine, Bundle const& bundle) {
@@ -65,15 +71,20 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
     auto const capabilities = find_capabilities(largest_leaf(bundle));
     if (!capabilities) return;
     Hpa const region = take(machine.free, 4096);
-    Hpa const vmcs = take(machine.free, 4096);
     FramePool& pool = make_pool(machine.free);
     if (!enter_vmx_operation(*capabilities, region)) stop_with_error("the processor refused VMXON");
 
     std::uint64_t const told = bundle.ticks_per_second();
-    Host const host{machine, *capabilities, pool, vmcs,
-                    told != 0 ? told : measure_ticks_per_second()};
-    for (std::uint32_t index = 0; index < bundle.guest_count(); ++index)
-        run_guest_from(host, bundle, index);
+    turn_vector_unit_on();
+    invalidate_all_spaces();
+    Host const host{machine, *capabilities, pool, told != 0 ? told : measure_ticks_per_second()};
+    Scheduler scheduler{host, bundle.guest_count()};
+    for (std::uint32_t index = 0; index < bundle.guest_count();) {
+        do {
+            launch_guest(scheduler, bundle, index++);
+        } while (starts_with_the_one_before(bundle, index));
+        scheduler.run();
+    }
     leave_vmx_operation();
 }
 

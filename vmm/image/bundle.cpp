@@ -59,6 +59,11 @@ abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest) {
         .guest_page_shift = static_cast<std::uint8_t>(guest.guest_page.shift()),
         .host_page_shift = static_cast<std::uint8_t>(guest.host_page.shift()),
         .populate = guest.populate,
+        .flags = static_cast<std::uint8_t>(
+            (guest.together ? abi::GuestRecord::together : 0) |
+            (guest.accessed_dirty ? 0 : abi::GuestRecord::no_accessed_dirty)),
+        .clones = guest.clones,
+        .weight = guest.weight,
         .reserved = {},
     };
 }

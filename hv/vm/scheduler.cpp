@@ -1,0 +1,100 @@
+#include "hv/vm/scheduler.hpp"
+
+#include "hv/cpu/tick.hpp"
+#include "hv/vm/exit_handlers.hpp"
+#include "hv/vm/guest_report.hpp"
+#include "hv/vmx/events.hpp"
+#include "hv/vmx/invalidate.hpp"
+
+#include <utility>
+
+/// enter.S
+extern "C" bool run_guest(twofold::hv::Guest* guest, twofold::hv::Registers const* registers,
+                          bool launch);
+
+namespace twofold::hv {
+
+auto Scheduler::allocate_guest() -> std::expected<GuestFrames, SpaceError> {
+    GuestFrames frames;
+    if (!host_.pool.take(frames.guest)) return std::unexpected(SpaceError::out_of_frames);
+    if (host_.pool.take(frames.vmcs)) return frames;
+    host_.pool.release(frames.guest);
+    return std::unexpected(SpaceError::out_of_frames);
+}
+
+void Scheduler::free_guest(GuestFrames const& frames) {
+    host_.pool.release(frames.vmcs);
+    host_.pool.release(frames.guest);
+}
+
+void Scheduler::add(Guest& guest) { guests_.push_back(guest); }
+
+void Scheduler::run() {
+    while (!guests_.empty()) {
+        Guest& guest = guests_.front();
+        give_turn(guest);
+        if (guest.stop) {
+            end(guest);
+        } else {
+            guests_.splice(guests_.end(), guests_, guests_.begin());
+        }
+    }
+}
+
+void Scheduler::switch_to(Guest& guest) {
+    if (loaded_ == &guest) return;
+    if (loaded_ != nullptr) loaded_->processor.save();
+    (void)vmptrld(guest.vmcs);
+    guest.processor.load();
+    loaded_ = &guest;
+}
+
+void Scheduler::give_turn(Guest& guest) {
+    switch_to(guest);
+    guest.time.set_timer(others_wait());
+    if (guest.turns++ == 0) {
+        if (guest.parent || others_wait()) guest.console.share(guest.index);
+        report_guest_start(guest, read_ticks() - host_.machine.boot_info.ticks_at_start);
+    }
+    std::uint64_t const entered = read_ticks();
+    if (!run_guest(&guest, &guest.registers, !std::exchange(guest.launched, true))) {
+        guest.end_with("entry_failure", 1, [&](auto& sink) {
+            sink("VM entry failed with VM-instruction error ");
+            abi::put_decimal(sink, read_vmcs(VmcsField32::instruction_error));
+        });
+    }
+    guest.ticks_run += read_ticks() - entered;
+}
+
+void Scheduler::end(Guest& guest) {
+    guest.console.flush();
+    report_guest_stop(guest, read_vmcs(VmcsFieldNatural::guest_rip));
+    guests_.erase(guests_.iterator_to(guest));
+    remove(guest);
+}
+
+void Scheduler::remove(Guest& guest) {
+    GuestFrames const frames{Hpa{reinterpret_cast<std::uint64_t>(&guest)}, guest.vmcs};
+    std::uint64_t const ept_pointer = guest.ept_pointer;
+    if (loaded_ == &guest) loaded_ = nullptr;
+    guest.~Guest();
+    // Nothing of it may be left in the processor when its frames become another's.
+    invalidate_space(ept_pointer);
+    (void)vmclear(frames.vmcs);
+    free_guest(frames);
+}
+
+bool handle_timer(Guest& guest, Registers const& registers) {
+    inject_interrupted_event();
+    guest.time.charge();
+    if (guest.time.used_up())
+        return guest.end("time_limit", 1, "the guest ran longer than it was allowed to");
+    if (guest.scheduler.others_wait()) {
+        guest.registers = registers;
+        return false;
+    }
+    guest.time.set_timer(false);
+    return true;
+}
+
+} // namespace twofold::hv
