@@ -26,13 +26,15 @@ std::uint64_t memory_of_clones(GuestPlan const& guest) {
     return guest.clones * std::max(guest.memory_bytes / 16, mebibyte);
 }
 
-/// Second-dimension tables: one entry of 8 bytes a page, and one table each for the levels above;
-/// and the record of 32 bytes that the hypervisor keeps for each frame.
-std::uint64_t overhead(GuestPlan const& guest) {
+/// Second-dimension tables: one entry of 8 bytes a page, and one table each for the levels above.
+std::uint64_t tables(GuestPlan const& guest) {
     std::uint64_t const pages = pages_for(guest.memory_bytes, guest.host_page);
-    std::uint64_t const frames = pages_for(guest.memory_bytes, page_4k);
-    return aligned_up(pages * 8, page_4k.bytes()) + 4 * page_4k.bytes() + frames * 32;
+    return aligned_up(pages * 8, page_4k.bytes()) + 4 * page_4k.bytes();
 }
+
+/// `memory`, and above it the record of 32 bytes that the hypervisor keeps for each frame of the
+/// machine: one part in 128 of the whole.
+std::uint64_t with_frame_records(std::uint64_t memory) { return memory + memory / 127 + 1; }
 
 } // namespace
 
@@ -46,10 +48,10 @@ std::uint64_t machine_memory_for(LaunchPlan const& plan) {
     std::uint64_t end = base;
     for (auto const& guest : plan.guests) {
         if (!guest.together) end = base;
-        end = end_of_guest(guest, end + overhead(guest)) + memory_of_clones(guest);
+        end = end_of_guest(guest, end + tables(guest)) + memory_of_clones(guest);
         needed = std::max(needed, end);
     }
-    return aligned_up(needed + fixed, mebibyte);
+    return aligned_up(with_frame_records(needed + fixed), mebibyte);
 }
 
 } // namespace twofold::vmm

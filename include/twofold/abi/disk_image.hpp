@@ -70,17 +70,18 @@ struct GuestRecord {
     std::uint8_t host_page_shift;
     Populate populate;
     /// Of the bits below.
-    std::uint8_t flags;
+    std::uint8_t flags = 0;
     /// Clones that are made of the loaded guest before its first instruction, and run with it.
-    std::uint16_t clones;
+    std::uint16_t clones = 0;
     /// Its turn among guests that run at once, in milliseconds; 0 counts as 1.
-    std::uint8_t weight;
-    std::uint8_t reserved;
+    std::uint8_t weight = 0;
+    std::uint8_t reserved = 0;
 
     /// The guest starts together with the one before it, not after its end.
     static constexpr std::uint8_t together = 1;
     /// The processor sets no accessed and dirty bits in EPT, though it could.
     static constexpr std::uint8_t no_accessed_dirty = 2;
+    static constexpr std::uint8_t known_flags = 3;
 };
 static_assert(sizeof(GuestRecord) == 56);
 
