@@ -17,13 +17,9 @@ namespace twofold::hv {
 class GuestConsole {
   public:
     void put(char byte) {
-        if (!shared_) {
-            console.put(byte);
-            line_begun = byte != '\n';
-            return;
-        }
-        line_[bytes_++] = byte;
-        if (byte == '\n' || bytes_ == line_.size()) flush();
+        if (shared_) return put_into_line(byte);
+        console.put(byte);
+        line_begun = byte != '\n';
     }
 
     /// From now on others print as well. `number`: the guest's in the report.
@@ -48,6 +44,11 @@ class GuestConsole {
     }
 
   private:
+    [[gnu::noinline]] void put_into_line(char byte) {
+        line_[bytes_++] = byte;
+        if (byte == '\n' || bytes_ == line_.size()) flush();
+    }
+
     /// Somebody who was alone has printed a part of a line.
     static inline constinit bool line_begun = false;
 

@@ -30,7 +30,9 @@ bool handle_vmcall(Guest& guest, Registers& registers) {
     return handle_hypercall(guest, registers);
 }
 
-bool end_for(Guest& guest, SpaceError error, Violation const& violation) {
+// Apart, so that the frequent case needs neither its registers nor its stack.
+[[gnu::cold, gnu::noinline]] bool end_for(Guest& guest, SpaceError error,
+                                          Violation const& violation) {
     bool const outside = error != SpaceError::out_of_frames;
     return guest.end_with(outside ? "outside_memory" : "out_of_frames", 1, [&](auto& sink) {
         sink(violation.access == Access::write     ? "a write to gpa "

@@ -17,6 +17,9 @@ inline std::string_view text_of(SpaceError error) {
     case SpaceError::bad_memory_size:
         return "the memory size is not a multiple of the EPT page, or too large";
     case SpaceError::bad_page_size: return "EPT has no page of that size";
+    case SpaceError::swap_failed: return "the swap device does not give the page back";
+    case SpaceError::shootdown_pending:
+        return "other processors have not invalidated what they hold of the guest yet";
     }
     return "";
 }

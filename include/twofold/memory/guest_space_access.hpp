@@ -31,6 +31,7 @@ template <PagingFormat Ept, HostMemory Memory>
 std::expected<Translation<Hpa>, SpaceError> GuestSpace<Ept, Memory>::reach(Gpa gpa, Access access) {
     auto const resolution = resolve({.gpa = gpa, .access = access});
     if (!resolution) return std::unexpected(resolution.error());
+    owe(resolution->duty);
     auto const found = walk(format_, *root_, gpa, memory_);
     if (!found) return std::unexpected(SpaceError::denied);
     return *found;

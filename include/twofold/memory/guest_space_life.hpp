@@ -6,6 +6,22 @@
 namespace twofold {
 
 template <PagingFormat Ept, HostMemory Memory>
+GuestSpace<Ept, Memory>::GuestSpace(FramePool& pool, Memory memory, Ept const& format,
+                                    SpaceOptions const& options)
+    : pool_(&pool), memory_(std::move(memory)), format_(format), options_(options),
+      leaf_level_(Ept::level_of(options.leaf)) {
+    choose_path();
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+GuestSpace<Ept, Memory>::GuestSpace(GuestSpace&& other) noexcept
+    : SpaceLink(std::move(other)), pool_(other.pool_), memory_(std::move(other.memory_)),
+      format_(other.format_), options_(other.options_), leaf_level_(other.leaf_level_),
+      straight_below_(other.straight_below_), root_(std::exchange(other.root_, std::nullopt)),
+      frames_(other.frames_), tables_(other.tables_), log_(other.log_), means_(other.means_),
+      owed_(other.owed_), statistics_(other.statistics_) {}
+
+template <PagingFormat Ept, HostMemory Memory>
 std::expected<GuestSpace<Ept, Memory>, SpaceError>
 GuestSpace<Ept, Memory>::create(FramePool& pool, Memory memory, Ept const& format,
                                 SpaceOptions const& options) {
@@ -36,28 +52,68 @@ void GuestSpace<Ept, Memory>::Tables::free_table(Hpa table) {
     --space.tables_;
 }
 
+template <PagingFormat Ept, HostMemory Memory>
+void GuestSpace<Ept, Memory>::choose_path() {
+    bool const straight = log_ == nullptr && options_.executable == ExecutablePages::any_size &&
+                          !owed_.must_invalidate();
+    straight_below_ = straight ? options_.memory_bytes : 0;
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+void GuestSpace<Ept, Memory>::owe(Duty duty) {
+    owed_ |= duty;
+    choose_path();
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+Duty GuestSpace<Ept, Memory>::owed() {
+    Duty const duty = std::exchange(owed_, Duty{});
+    choose_path();
+    return duty;
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+bool GuestSpace<Ept, Memory>::room_to_give_up(std::uint32_t references) const {
+    return options_.shootdown == nullptr || options_.shootdown->room() >= references;
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+void GuestSpace<Ept, Memory>::give_up(Hpa frame, unsigned level) {
+    if (options_.shootdown != nullptr) {
+        options_.shootdown->retire(frame, level);
+    } else {
+        pool_->release(frame, level);
+    }
+}
+
 /// One reference less to `table`; with the last one goes what it points to.
 template <PagingFormat Ept, HostMemory Memory>
 void GuestSpace<Ept, Memory>::release_table(Hpa table, unsigned level) {
-    if (pool_->references(table) == 1) {
-        for (std::uint64_t offset = 0; offset < page_4k.bytes();
-             offset += sizeof(typename Ept::Word)) {
-            auto const word = memory_.template read<typename Ept::Word>(table + offset);
-            typename Ept::Entry const entry{word ? *word : 0};
-            if (!entry.present()) continue;
-            if (format_.leaf(entry, level)) {
-                pool_->release(Hpa{entry.frame(Ept::page_size(level))}, level);
-            } else {
-                release_table(Hpa{entry.table()}, level - 1);
-            }
+    bool const last = pool_->references(table) == 1;
+    for (std::uint64_t offset = 0; last && offset < page_4k.bytes(); offset += sizeof(Word)) {
+        Entry const entry = entry_at(table + offset);
+        if (SwappedEntry::is(entry.word()))
+            options_.swap->release(SwappedEntry::slot(entry.word()));
+        if (!entry.present()) continue;
+        if (format_.leaf(entry, level)) {
+            pool_->release(Hpa{entry.frame(Ept::page_size(level))}, level);
+        } else {
+            release_table(Hpa{entry.table()}, level - 1);
         }
     }
     pool_->release(table);
 }
 
+/// What has been retired is first: a table that still waits must count as one that this space
+/// reaches no more.
 template <PagingFormat Ept, HostMemory Memory>
 void GuestSpace<Ept, Memory>::release_everything() {
-    if (root_) release_table(*root_, Ept::levels);
+    if (!root_) return;
+    if (options_.shootdown != nullptr) {
+        options_.shootdown->post();
+        options_.shootdown->collect(*pool_);
+    }
+    release_table(*root_, Ept::levels);
     root_.reset();
 }
 

@@ -11,6 +11,9 @@ std::expected<Promotion, PromoteRefusal> GuestSpace<Ept, Memory>::promote(Gpa gp
     if (level < 2 || level > 3 || gpa.value() >= options_.memory_bytes) {
         return std::unexpected(PromoteRefusal::no_small_pages);
     }
+    if (log_ != nullptr) return std::unexpected(PromoteRefusal::logging);
+    if (!room_to_give_up(Ept::entries + 1))
+        return std::unexpected(PromoteRefusal::shootdown_pending);
     auto const slot = private_table(gpa, level);
     if (!slot) return std::unexpected(slot.error());
     Hpa const table{slot->entry.table()};
@@ -24,9 +27,10 @@ std::expected<Promotion, PromoteRefusal> GuestSpace<Ept, Memory>::promote(Gpa gp
         block = *fresh;
         copy_together(table, level - 1, block);
     }
-    auto const kept = neighbours->first.word() & (Ept::Entry::accessed_bit | Ept::Entry::dirty_bit);
-    auto const leaf = Ept::Entry::to_frame(block.value(), level, read_write_execute);
-    Duty const duty = replace(*slot, typename Ept::Entry{leaf.word() | kept});
+    auto const kept = neighbours->first.word() & (Entry::accessed_bit | Entry::dirty_bit);
+    auto const leaf = Entry::to_frame(block.value(), level, neighbours->first.permissions());
+    Duty const duty = replace(*slot, Entry{leaf.word() | kept});
+    ++statistics_.promoted;
     if (neighbours->together) pool_->join(block, level);
     free_table_of_leaves(table, level - 1, !neighbours->together);
     return Promotion{duty, !neighbours->together};
@@ -38,9 +42,8 @@ auto GuestSpace<Ept, Memory>::private_table(Gpa gpa, unsigned level)
     -> std::expected<Slot<Ept>, PromoteRefusal> {
     Hpa table = *root_;
     for (unsigned at = Ept::levels;; --at) {
-        Hpa const address = table + std::uint64_t{Ept::index(gpa, at)} * sizeof(typename Ept::Word);
-        auto const word = memory_.template read<typename Ept::Word>(address);
-        typename Ept::Entry const entry{word ? *word : 0};
+        Hpa const address = table + std::uint64_t{Ept::index(gpa, at)} * sizeof(Word);
+        Entry const entry = entry_at(address);
         if (!entry.present() || format_.leaf(entry, at))
             return std::unexpected(PromoteRefusal::no_small_pages);
         if (!entry.permissions().write) return std::unexpected(PromoteRefusal::shared);
@@ -55,12 +58,10 @@ auto GuestSpace<Ept, Memory>::examine(Hpa table, unsigned level)
     -> std::expected<Neighbours, PromoteRefusal> {
     PageSize const size = Ept::page_size(level);
     std::uint64_t accessed_and_dirty = 0;
-    typename Ept::Entry first;
+    Entry first;
     bool together = true;
     for (std::uint64_t index = 0; index < Ept::entries; ++index) {
-        auto const word =
-            memory_.template read<typename Ept::Word>(table + index * sizeof(typename Ept::Word));
-        typename Ept::Entry const entry{word ? *word : 0};
+        Entry const entry = entry_at(table + index * sizeof(Word));
         if (index == 0) first = entry;
         if (!entry.present() || !format_.leaf(entry, level) ||
             entry.type_bits() != first.type_bits()) {
@@ -69,20 +70,22 @@ auto GuestSpace<Ept, Memory>::examine(Hpa table, unsigned level)
         Hpa const frame{entry.frame(size)};
         if (!entry.permissions().write || !pool_->exclusive(frame, level))
             return std::unexpected(PromoteRefusal::shared);
+        if (options_.executable == ExecutablePages::small_only && entry.permissions().execute)
+            return std::unexpected(PromoteRefusal::executable);
+        if (entry.permissions() != first.permissions())
+            return std::unexpected(PromoteRefusal::not_uniform);
         together = together && frame == Hpa{first.frame(size)} + index * size.bytes();
-        accessed_and_dirty |= entry.word() & (Ept::Entry::accessed_bit | Ept::Entry::dirty_bit);
+        accessed_and_dirty |= entry.word() & (Entry::accessed_bit | Entry::dirty_bit);
     }
     together = together && Hpa{first.frame(size)}.is_aligned(Ept::page_size(level + 1).bytes());
-    return Neighbours{typename Ept::Entry{first.word() | accessed_and_dirty}, together};
+    return Neighbours{Entry{first.word() | accessed_and_dirty}, together};
 }
 
 template <PagingFormat Ept, HostMemory Memory>
 void GuestSpace<Ept, Memory>::copy_together(Hpa table, unsigned level, Hpa block) {
     PageSize const size = Ept::page_size(level);
     for (std::uint64_t index = 0; index < Ept::entries; ++index) {
-        auto const word =
-            memory_.template read<typename Ept::Word>(table + index * sizeof(typename Ept::Word));
-        typename Ept::Entry const entry{word ? *word : 0};
+        Entry const entry = entry_at(table + index * sizeof(Word));
         memory_.copy(Hpa{entry.frame(size)}, block + index * size.bytes(), size.bytes());
     }
 }
@@ -91,12 +94,10 @@ void GuestSpace<Ept, Memory>::copy_together(Hpa table, unsigned level, Hpa block
 template <PagingFormat Ept, HostMemory Memory>
 void GuestSpace<Ept, Memory>::free_table_of_leaves(Hpa table, unsigned level, bool leaves_too) {
     for (std::uint64_t index = 0; leaves_too && index < Ept::entries; ++index) {
-        auto const word =
-            memory_.template read<typename Ept::Word>(table + index * sizeof(typename Ept::Word));
-        typename Ept::Entry const entry{word ? *word : 0};
-        pool_->release(Hpa{entry.frame(Ept::page_size(level))}, level);
+        Entry const entry = entry_at(table + index * sizeof(Word));
+        give_up(Hpa{entry.frame(Ept::page_size(level))}, level);
     }
-    pool_->release(table);
+    give_up(table, 1);
     --tables_;
 }
 

@@ -6,25 +6,32 @@
 namespace twofold {
 
 template <PagingFormat Ept, HostMemory Memory>
-auto GuestSpace<Ept, Memory>::private_slot(Gpa gpa) -> std::expected<PrivateSlot, SpaceError> {
+auto GuestSpace<Ept, Memory>::private_slot(Gpa gpa, Purpose purpose)
+    -> std::expected<PrivateSlot, SpaceError> {
     PrivateSlot result{};
     Hpa table = *root_;
     for (unsigned level = Ept::levels;; --level) {
-        Hpa const address =
-            table + std::uint64_t{Ept::index(gpa, level)} * sizeof(typename Ept::Word);
-        auto const word = memory_.template read<typename Ept::Word>(address);
-        if (!word) return std::unexpected(SpaceError::denied);
-        typename Ept::Entry entry{*word};
+        Hpa const address = table + std::uint64_t{Ept::index(gpa, level)} * sizeof(Word);
+        auto const word = memory_.template read<Word>(address);
+        Entry entry{word ? *word : 0};
         result.slot = {address, level, entry};
         if (!entry.present()) return result;
         bool const leaf = format_.leaf(entry, level);
-        if (leaf && !must_split(result.slot)) return result;
+        if (leaf && !must_split(result.slot, purpose)) return result;
 
-        if (!entry.permissions().write) {
-            auto const own = leaf ? split(result.slot) : unshare(result.slot);
-            if (!own) return std::unexpected(own.error());
-            result.tables_unshared += !leaf && own->table() != entry.table() ? 1 : 0;
+        if (leaf || !entry.permissions().write) {
+            auto const own = leaf ? split_leaf(result.slot) : unshare(result.slot);
+            if (!own) {
+                owe(result.duty);
+                return std::unexpected(own.error());
+            }
+            bool const copied = !leaf && own->table() != entry.table();
             result.duty |= replace(result.slot, *own);
+            if (copied) {
+                ++result.tables_unshared;
+                ++statistics_.tables_unshared;
+                give_up(Hpa{entry.table()}, 1);
+            }
             entry = *own;
         }
         table = Hpa{entry.table()};
@@ -34,8 +41,10 @@ auto GuestSpace<Ept, Memory>::private_slot(Gpa gpa) -> std::expected<PrivateSlot
 /// A large page that others reach as well is not copied whole: its parts are, one by one, when they
 /// are written.
 template <PagingFormat Ept, HostMemory Memory>
-bool GuestSpace<Ept, Memory>::must_split(Slot<Ept> const& slot) const {
-    return slot.level > 1 && !slot.entry.permissions().write &&
+bool GuestSpace<Ept, Memory>::must_split(Slot<Ept> const& slot, Purpose purpose) const {
+    if (slot.level == 1 || purpose == Purpose::whole_pages) return false;
+    if (purpose == Purpose::small_pages || log_ != nullptr) return true;
+    return !slot.entry.permissions().write &&
            !pool_->exclusive(Hpa{slot.entry.frame(Ept::page_size(slot.level))}, slot.level);
 }
 
@@ -43,57 +52,76 @@ bool GuestSpace<Ept, Memory>::must_split(Slot<Ept> const& slot) const {
 /// the same frames, permissions, memory type and accessed and dirty bits. The table is complete
 /// before anything leads to it.
 template <PagingFormat Ept, HostMemory Memory>
-auto GuestSpace<Ept, Memory>::split(Slot<Ept> const& slot)
-    -> std::expected<typename Ept::Entry, SpaceError> {
+auto GuestSpace<Ept, Memory>::split_leaf(Slot<Ept> const& slot)
+    -> std::expected<Entry, SpaceError> {
     auto const table = pool_->allocate();
     if (!table) return std::unexpected(SpaceError::out_of_frames);
     ++tables_;
+    ++statistics_.split;
     PageSize const part = Ept::page_size(slot.level - 1);
     auto const word =
-        slot.level == 2 ? slot.entry.word() & ~Ept::Entry::large_page_bit : slot.entry.word();
-    for (std::uint64_t index = 0; index < Ept::entries; ++index) {
-        (void)memory_.write(*table + index * sizeof(typename Ept::Word),
-                            word + index * part.bytes());
-    }
+        slot.level == 2 ? slot.entry.word() & ~Entry::large_page_bit : slot.entry.word();
+    for (std::uint64_t index = 0; index < Ept::entries; ++index)
+        (void)memory_.write(*table + index * sizeof(Word), word + index * part.bytes());
     pool_->split(Hpa{slot.entry.frame(Ept::page_size(slot.level))}, slot.level);
-    return Ept::Entry::to_table(table->value());
+    return Entry{Entry::to_table(table->value()).word() | (word & Entry::accessed_bit)};
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+std::expected<Duty, SpaceError> GuestSpace<Ept, Memory>::split(Gpa gpa) {
+    if (gpa.value() >= options_.memory_bytes) return std::unexpected(SpaceError::outside_memory);
+    if (!room_to_give_up(Ept::levels)) return std::unexpected(SpaceError::shootdown_pending);
+    auto const found = private_slot(gpa, Purpose::small_pages);
+    if (!found) return std::unexpected(found.error());
+    return found->duty;
 }
 
 /// The entry that leads to a table of the space's own with the contents of the one that `slot`
 /// leads to: a copy, or the table itself where nobody else is left.
 template <PagingFormat Ept, HostMemory Memory>
-auto GuestSpace<Ept, Memory>::unshare(Slot<Ept> const& slot)
-    -> std::expected<typename Ept::Entry, SpaceError> {
+auto GuestSpace<Ept, Memory>::unshare(Slot<Ept> const& slot) -> std::expected<Entry, SpaceError> {
     Hpa const shared{slot.entry.table()};
-    if (pool_->references(shared) == 1) return Ept::Entry::to_table(shared.value());
+    if (pool_->references(shared) == 1) {
+        if (log_ != nullptr) forbid_writing_below(shared);
+        return with_write(slot.entry);
+    }
     auto const copy = pool_->allocate();
     if (!copy) return std::unexpected(SpaceError::out_of_frames);
     ++tables_;
-    share_entries(format_, shared, *copy, slot.level - 1, memory_, *pool_);
-    pool_->release(shared);
-    return Ept::Entry::to_table(copy->value());
+    share_entries(format_, shared, *copy, slot.level - 1, memory_, *pool_, options_.swap);
+    auto const accessed = slot.entry.word() & Entry::accessed_bit;
+    return Entry{Entry::to_table(copy->value()).word() | accessed};
+}
+
+/// With a dirty log, who may write below is asked anew, a level at a time: nothing has to be
+/// invalidated, since the way to `table` does not allow writing yet.
+template <PagingFormat Ept, HostMemory Memory>
+void GuestSpace<Ept, Memory>::forbid_writing_below(Hpa table) {
+    for (std::uint64_t offset = 0; offset < page_4k.bytes(); offset += sizeof(Word)) {
+        Entry const entry = entry_at(table + offset);
+        if (entry.present() && entry.permissions().write)
+            (void)memory_.write(table + offset, without_write(entry).word());
+    }
 }
 
 template <PagingFormat Ept, HostMemory Memory>
-struct GuestSpace<Ept, Memory>::Cloned {
-    GuestSpace space;
-    /// What the space that was cloned has to invalidate before it runs on.
-    Duty duty;
-};
-
-template <PagingFormat Ept, HostMemory Memory>
-auto GuestSpace<Ept, Memory>::clone() -> std::expected<Cloned, SpaceError> {
-    auto made = create(*pool_, memory_, format_, options_);
+auto GuestSpace<Ept, Memory>::clone(Shootdown* shootdown) -> std::expected<Cloned, SpaceError> {
+    SpaceOptions options = options_;
+    options.shootdown = shootdown;
+    auto made = create(*pool_, memory_, format_, options);
     if (!made) return std::unexpected(made.error());
-    Cloned cloned{std::move(*made), {}};
+    Cloned cloned{std::move(*made), owed()};
 
+    // What is shared is written by nobody, so its dirty bits would never change again.
+    if (log_ != nullptr && means_ != DirtyMeans::write_protection)
+        cloned.duty |= harvest_dirty_bits(*root_, Ept::levels, Gpa{}, true);
     // Only entries that the guest's memory reaches can be present: one for each 512 GiB with four
     // levels.
     std::uint64_t const entries = pages_for(options_.memory_bytes, Ept::page_size(Ept::levels));
     for (std::uint64_t index = 0; index < entries; ++index) {
-        std::uint64_t const offset = index * sizeof(typename Ept::Word);
+        std::uint64_t const offset = index * sizeof(Word);
         cloned.duty |= share_entry(format_, *root_ + offset, *cloned.space.root_ + offset,
-                                   Ept::levels, memory_, *pool_);
+                                   Ept::levels, memory_, *pool_, options_.swap);
     }
     return cloned;
 }

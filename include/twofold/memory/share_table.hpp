@@ -6,6 +6,7 @@
 #pragma once
 
 #include <twofold/memory/frame_pool.hpp>
+#include <twofold/memory/swap_area.hpp>
 #include <twofold/paging/map.hpp>
 
 #include <cstdint>
@@ -19,14 +20,31 @@ constexpr Entry without_write(Entry entry) {
     return Entry{entry.word() & ~Entry::write_bit};
 }
 
+/// The entry with write permission; everything else as it was.
+template <class Entry>
+constexpr Entry with_write(Entry entry) {
+    return Entry{entry.word() | Entry::write_bit};
+}
+
+/// The same for an entry that is not present: it may name a page that was swapped out.
+template <class Word, class Memory>
+void share_absent(Word word, Hpa to, Memory& memory, SwapArea* swap) {
+    if (!SwappedEntry::is(word)) return;
+    swap->retain(SwappedEntry::slot(word));
+    (void)memory.write(to, word);
+}
+
 /// Makes the entry at `from` that of `to` as well, read-only in both, with one more reference to
 /// what it points to. Returns what the spaces that reach `from` must invalidate.
 template <PagingFormat Format, class Memory>
 Duty share_entry(Format const& format, Hpa from, Hpa to, unsigned level, Memory& memory,
-                 FramePool& pool) {
+                 FramePool& pool, SwapArea* swap) {
     using Entry = typename Format::Entry;
     Entry const entry{*memory.template read<typename Format::Word>(from)};
-    if (!entry.present()) return {};
+    if (!entry.present()) {
+        share_absent(entry.word(), to, memory, swap);
+        return {};
+    }
     if (format.leaf(entry, level)) {
         pool.retain(Hpa{entry.frame(Format::page_size(level))}, level);
     } else {
@@ -43,12 +61,12 @@ Duty share_entry(Format const& format, Hpa from, Hpa to, unsigned level, Memory&
 /// writing: then nothing has to be invalidated.
 template <PagingFormat Format, class Memory>
 void share_entries(Format const& format, Hpa from, Hpa to, unsigned level, Memory& memory,
-                   FramePool& pool) {
+                   FramePool& pool, SwapArea* swap) {
     memory.zero(to, page_4k.bytes());
     for (std::uint64_t offset = 0; offset < page_4k.bytes();
          offset += sizeof(typename Format::Word)) {
         // Whoever reaches `from` has had no write permission since a clone took it away above.
-        (void)share_entry(format, from + offset, to + offset, level, memory, pool);
+        (void)share_entry(format, from + offset, to + offset, level, memory, pool, swap);
     }
 }
 
