@@ -1,5 +1,6 @@
 #include "hv/vm/run_bundle.hpp"
 
+#include "hv/cpu/cpuid.hpp"
 #include "hv/cpu/panic.hpp"
 #include "hv/cpu/physical_memory.hpp"
 #include "hv/cpu/port.hpp"
@@ -59,6 +60,9 @@ void mask_interrupts() {
     write_port(0xa1, all_lines);
 }
 
+/// CPUID.7.0:EBX: BMI2.
+bool has_shifts_without_flags() { return cpuid(0).eax >= 7 && (cpuid(7).ebx & bit(8)) != 0; }
+
 bool starts_with_the_one_before(Bundle const& bundle, std::uint32_t index) {
     return index < bundle.guest_count() &&
            (bundle.guest(index).flags & abi::GuestRecord::together) != 0;
@@ -76,6 +80,7 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
 
     std::uint64_t const told = bundle.ticks_per_second();
     turn_vector_unit_on();
+    HostMemory::has_shifts_without_flags = has_shifts_without_flags();
     invalidate_all_spaces();
     Host const host{machine, *capabilities, pool, told != 0 ? told : measure_ticks_per_second()};
     Scheduler scheduler{host, bundle.guest_count()};
