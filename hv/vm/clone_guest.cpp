@@ -48,21 +48,8 @@ Guest& construct(Guest const& parent, Space space, Scheduler::GuestFrames const&
                                                .cr8 = parent.cr8};
 }
 
-} // namespace
-
-std::uint64_t ept_pointer_for(VmxCapabilities const& capabilities, abi::GuestRecord const& record,
-                              Hpa root) {
-    bool const accessed_dirty = (record.flags & abi::GuestRecord::no_accessed_dirty) == 0 &&
-                                capabilities.has_ept(ept_capability::accessed_dirty);
-    return ept_pointer(root, 4, accessed_dirty);
-}
-
-std::uint16_t vpid_of(std::uint32_t index) {
-    return static_cast<std::uint16_t>(index % 0xffff + 1); // 0 is the hypervisor's
-}
-
-std::expected<std::uint32_t, SpaceError> clone_guest(Guest& parent, Registers const& registers,
-                                                     std::uint64_t result) {
+std::expected<std::uint32_t, SpaceError> try_to_clone(Guest& parent, Registers const& registers,
+                                                      std::uint64_t result) {
     Scheduler& scheduler = parent.scheduler;
     auto const frames = scheduler.allocate_guest();
     if (!frames) return std::unexpected(frames.error());
@@ -83,6 +70,26 @@ std::expected<std::uint32_t, SpaceError> clone_guest(Guest& parent, Registers co
     parent.console.share(parent.index);
     parent.time.set_timer(true);
     return clone.index;
+}
+
+} // namespace
+
+std::uint64_t ept_pointer_for(VmxCapabilities const& capabilities, abi::GuestRecord const& record,
+                              Hpa root) {
+    bool const accessed_dirty = (record.flags & abi::GuestRecord::no_accessed_dirty) == 0 &&
+                                capabilities.has_ept(ept_capability::accessed_dirty);
+    return ept_pointer(root, 4, accessed_dirty);
+}
+
+std::uint16_t vpid_of(std::uint32_t index) {
+    return static_cast<std::uint16_t>(index % 0xffff + 1); // 0 is the hypervisor's
+}
+
+std::expected<std::uint32_t, SpaceError> clone_guest(Guest& parent, Registers const& registers,
+                                                     std::uint64_t result) {
+    auto const clone = try_to_clone(parent, registers, result);
+    if (clone || !parent.scheduler.can_find_frames(clone.error())) return clone;
+    return try_to_clone(parent, registers, result);
 }
 
 } // namespace twofold::hv

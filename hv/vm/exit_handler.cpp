@@ -3,6 +3,7 @@
 #include "hv/cpu/tick.hpp"
 #include "hv/vm/cpuid_policy.hpp"
 #include "hv/vm/exit_handlers.hpp"
+#include "hv/vm/scheduler.hpp"
 #include "hv/vmx/events.hpp"
 #include "hv/vmx/invalidate.hpp"
 
@@ -71,6 +72,8 @@ bool handle_violation(Guest& guest) {
         violation.gva = Gva{read_vmcs(VmcsFieldNatural::guest_linear_address)};
 
     auto const resolution = guest.space.resolve(violation);
+    // The instruction is repeated, and finds the frames.
+    if (!resolution && guest.scheduler.can_find_frames(resolution.error())) return true;
     if (!resolution) return end_for(guest, resolution.error(), violation);
     carry_out(resolution->duty, guest.ept_pointer);
 

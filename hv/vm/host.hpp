@@ -5,6 +5,7 @@
 #include "hv/vmx/capabilities.hpp"
 
 #include <twofold/memory/frame_pool.hpp>
+#include <twofold/memory/zeroed_stock.hpp>
 
 #include <cstdint>
 
@@ -14,6 +15,8 @@ struct Host {
     Machine const& machine;
     VmxCapabilities const& capabilities;
     FramePool& pool;
+    /// For guests that ask for it; filled while none runs.
+    ZeroedStock& stock;
     /// Ticks that count as one second for time limits.
     std::uint64_t ticks_per_second;
 };

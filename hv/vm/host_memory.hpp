@@ -26,8 +26,8 @@ class HostMemory : public PhysicalMemory {
     void copy(Hpa from, Hpa to, std::uint64_t bytes) {
         std::memcpy(at<void>(to), at<void>(from), bytes);
     }
-    /// Takes the write permission from the 512 entries of the table `from`, copies them to `to`, and
-    /// counts one more reference to the frame of each in `counts`, by frame number.
+    /// Takes the write permission from the 512 entries of the table `from`, copies them to `to`,
+    /// and counts one more reference to the frame of each in `counts`, by frame number.
     void share_small_entries(Hpa from, Hpa to, std::uint32_t* counts) {
         if (has_shifts_without_flags) {
             twofold_share_entries_bmi2(from.value(), counts);

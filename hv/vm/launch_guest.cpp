@@ -38,6 +38,10 @@ TimeLimit time_limit(Host const& host, abi::GuestRecord const& record) {
     return limit;
 }
 
+bool guest_asks_for_stock(abi::GuestRecord const& record) {
+    return (record.flags & abi::GuestRecord::zeroed_stock) != 0;
+}
+
 /// The guest's space with everything in it, or why not.
 std::expected<GuestLayout, Message> load(Guest& guest, Bundle const& bundle,
                                          abi::GuestRecord const& record) {
@@ -95,9 +99,10 @@ void launch_guest(Scheduler& scheduler, Bundle const& bundle, std::uint32_t inde
     Host const& host = scheduler.host();
     abi::GuestRecord const record = bundle.guest(index);
     std::string_view const name = first_argument(bundle.command_line(record));
-    auto space = Space::create(
-        host.pool, HostMemory{}, host.capabilities.ept_format(),
-        {.memory_bytes = record.memory_bytes, .leaf = PageSize{record.host_page_shift}});
+    auto space = Space::create(host.pool, HostMemory{}, host.capabilities.ept_format(),
+                               {.memory_bytes = record.memory_bytes,
+                                .leaf = PageSize{record.host_page_shift},
+                                .stock = guest_asks_for_stock(record) ? &host.stock : nullptr});
     if (!space) return report_load_error(index, name, text_of(space.error()));
     auto const frames = scheduler.allocate_guest();
     if (!frames) return report_load_error(index, name, text_of(frames.error()));

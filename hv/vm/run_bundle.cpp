@@ -24,6 +24,9 @@ namespace {
 /// Storage for the one pool; nothing has constructors that run by themselves.
 alignas(FramePool) constinit std::byte pool_storage[sizeof(FramePool)]{};
 
+/// In the same way.
+constinit ZeroedStock stock{};
+
 PageSize largest_leaf(Bundle const& bundle) {
     PageSize largest = page_4k;
     for (std::uint32_t index = 0; index < bundle.guest_count(); ++index) {
@@ -82,7 +85,8 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
     turn_vector_unit_on();
     HostMemory::has_shifts_without_flags = has_shifts_without_flags();
     invalidate_all_spaces();
-    Host const host{machine, *capabilities, pool, told != 0 ? told : measure_ticks_per_second()};
+    Host const host{machine, *capabilities, pool, stock,
+                    told != 0 ? told : measure_ticks_per_second()};
     Scheduler scheduler{host, bundle.guest_count()};
     for (std::uint32_t index = 0; index < bundle.guest_count();) {
         do {

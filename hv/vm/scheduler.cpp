@@ -39,6 +39,21 @@ void Scheduler::run() {
             guests_.splice(guests_.end(), guests_, guests_.begin());
         }
     }
+    (void)give_back_stock();
+}
+
+void Scheduler::refill_stock(Guest& guest) {
+    if (guest.space.options().stock == nullptr) return;
+    // Before the first turn all of it; later no more than a part of a turn is spent on it.
+    constexpr std::uint32_t a_part = 64;
+    std::uint32_t const wanted = guest.turns == 0 ? ZeroedStock::capacity : a_part;
+    (void)host_.stock.refill(host_.pool, guest.space.memory(), wanted);
+}
+
+bool Scheduler::give_back_stock() {
+    bool const any = host_.stock.size() > 0;
+    host_.stock.drain(host_.pool);
+    return any;
 }
 
 void Scheduler::switch_to(Guest& guest) {
@@ -51,7 +66,8 @@ void Scheduler::switch_to(Guest& guest) {
 
 void Scheduler::give_turn(Guest& guest) {
     switch_to(guest);
-    guest.time.set_timer(others_wait());
+    refill_stock(guest);
+    guest.time.set_timer(others_wait() || guest.space.options().stock != nullptr);
     if (guest.turns++ == 0) {
         if (guest.parent || others_wait()) guest.console.share(guest.index);
         report_guest_start(guest, read_ticks() - host_.machine.boot_info.ticks_at_start);
@@ -89,7 +105,7 @@ bool handle_timer(Guest& guest, Registers const& registers) {
     guest.time.charge();
     if (guest.time.used_up())
         return guest.end("time_limit", 1, "the guest ran longer than it was allowed to");
-    if (guest.scheduler.others_wait()) {
+    if (guest.scheduler.others_wait() || guest.space.options().stock != nullptr) {
         guest.registers = registers;
         return false;
     }

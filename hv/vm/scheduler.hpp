@@ -44,6 +44,16 @@ class Scheduler {
     /// processor's.
     void switch_to(Guest& guest);
 
+    /// Makes the stock of zeroed frames fuller, if `guest` takes from it.
+    void refill_stock(Guest& guest);
+    /// Gives the frames that the hypervisor has for later back to the pool. False when there were
+    /// none.
+    bool give_back_stock();
+    /// After an allocation has failed: whether it may succeed now.
+    [[gnu::cold, gnu::noinline]] bool can_find_frames(SpaceError error) {
+        return error == SpaceError::out_of_frames && give_back_stock();
+    }
+
     [[nodiscard]] std::uint32_t take_clone_number() { return next_clone_++; }
 
   private:

@@ -97,10 +97,14 @@ void GuestOptionTexts::add_to(CLI::App& command) {
                     "guest's page walks count as writes to its page tables, which a clone then "
                     "stops sharing at its first walk [on]")
         ->type_name("on|off");
+    auto* const ahead = command.add_flag(
+        "--zero-ahead", zeroed_stock,
+        "Zero up to 512 frames while no guest runs, so that first writes need not wait for it");
     command.add_flag("--native", native, "Run the guest on the bare processor, without EPT")
         ->excludes(host)
         ->excludes(when)
-        ->excludes(copies);
+        ->excludes(copies)
+        ->excludes(ahead);
 }
 
 GuestPlan GuestOptionTexts::plan(std::string const& guest,
@@ -121,6 +125,7 @@ GuestPlan GuestOptionTexts::plan(std::string const& guest,
         .time_limit = parse_seconds("--timeout", timeout),
         .clones = clones,
         .accessed_dirty = accessed_dirty == "on",
+        .zeroed_stock = zeroed_stock,
     };
     check_memory(plan.memory_bytes, host);
     auto const file = find_guest(guest);

@@ -25,6 +25,7 @@ struct GuestOptionTexts {
     std::string timeout = "60";
     std::string accessed_dirty = "on";
     std::uint16_t clones = 0;
+    bool zeroed_stock = false;
     bool native = false;
 
     void add_to(CLI::App& command);

@@ -31,6 +31,8 @@ struct GuestPlan {
     std::uint8_t weight = 1;
     /// The processor sets accessed and dirty bits in EPT, if it can.
     bool accessed_dirty = true;
+    /// First writes take frames that were zeroed while no guest ran.
+    bool zeroed_stock = false;
 
     [[nodiscard]] std::string const& name() const { return arguments.front(); }
 };

@@ -81,7 +81,9 @@ struct GuestRecord {
     static constexpr std::uint8_t together = 1;
     /// The processor sets no accessed and dirty bits in EPT, though it could.
     static constexpr std::uint8_t no_accessed_dirty = 2;
-    static constexpr std::uint8_t known_flags = 3;
+    /// First writes take frames that were zeroed before, while no guest ran.
+    static constexpr std::uint8_t zeroed_stock = 4;
+    static constexpr std::uint8_t known_flags = 7;
 };
 static_assert(sizeof(GuestRecord) == 56);
 
