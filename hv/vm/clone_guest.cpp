@@ -1,5 +1,6 @@
 #include "hv/vm/clone_guest.hpp"
 
+#include "hv/cpu/tick.hpp"
 #include "hv/vmx/invalidate.hpp"
 #include "hv/vmx/operation.hpp"
 #include "hv/vmx/vmcs_contents.hpp"
@@ -60,15 +61,20 @@ std::expected<std::uint32_t, SpaceError> try_to_clone(Guest& parent, Registers c
     }
     carry_out(cloned->duty, parent.ept_pointer);
     scheduler.switch_to(parent); // which has not run yet, if it is not there already
-    parent.time.charge();
+    std::uint64_t const now = read_ticks();
 
     Guest& clone = construct(parent, std::move(cloned->space), *frames);
     clone.registers = registers;
     clone.registers.rax = result;
+    bool const runs = parent.turns != 0;
+    if (runs) clone.time.ticks_left = parent.time.left(now);
     copy_processor(scheduler.host().capabilities, parent, clone);
     scheduler.add(clone);
     parent.console.share(parent.index);
-    parent.time.set_timer(true);
+    if (runs) {
+        parent.time.shorten_turn(now);
+        parent.time.set_timer(now);
+    }
     return clone.index;
 }
 

@@ -38,6 +38,8 @@ struct ViolationStatistics {
     std::uint64_t writes = 0;
     std::uint64_t executes = 0;
     std::uint64_t during_walk = 0;
+    /// Of those, how many came while an event was delivered, which was injected once more.
+    std::uint64_t during_delivery = 0;
     std::uint64_t ticks = 0;
     std::uint64_t ticks_min = ~std::uint64_t{0};
     std::uint64_t ticks_max = 0;

@@ -67,19 +67,22 @@ void Scheduler::switch_to(Guest& guest) {
 void Scheduler::give_turn(Guest& guest) {
     switch_to(guest);
     refill_stock(guest);
-    guest.time.set_timer(others_wait() || guest.space.options().stock != nullptr);
     if (guest.turns++ == 0) {
         if (guest.parent || others_wait()) guest.console.share(guest.index);
         report_guest_start(guest, read_ticks() - host_.machine.boot_info.ticks_at_start);
     }
     std::uint64_t const entered = read_ticks();
+    guest.time.begin_turn(entered, takes_turns(guest));
+    guest.time.set_timer(entered);
     if (!run_guest(&guest, &guest.registers, !std::exchange(guest.launched, true))) {
         guest.end_with("entry_failure", 1, [&](auto& sink) {
             sink("VM entry failed with VM-instruction error ");
             abi::put_decimal(sink, read_vmcs(VmcsField32::instruction_error));
         });
     }
-    guest.ticks_run += read_ticks() - entered;
+    std::uint64_t const left = read_ticks();
+    guest.time.end_turn(left);
+    guest.ticks_run += left - entered;
 }
 
 void Scheduler::end(Guest& guest) {
@@ -100,17 +103,29 @@ void Scheduler::remove(Guest& guest) {
     free_guest(frames);
 }
 
-bool handle_timer(Guest& guest, Registers const& registers) {
-    inject_interrupted_event();
-    guest.time.charge();
-    if (guest.time.used_up())
+bool Scheduler::takes_turns(Guest const& guest) const {
+    return others_wait() || guest.space.options().stock != nullptr;
+}
+
+bool look_at_clock(Guest& guest) {
+    std::uint64_t const now = read_ticks();
+    if (guest.time.used_up(now))
         return guest.end("time_limit", 1, "the guest ran longer than it was allowed to");
-    if (guest.scheduler.others_wait() || guest.space.options().stock != nullptr) {
-        guest.registers = registers;
-        return false;
-    }
-    guest.time.set_timer(false);
+    guest.time.set_timer(now);
     return true;
+}
+
+bool handle_timer(Guest& guest, Registers const& registers) {
+    if (!look_at_clock(guest)) return false;
+    inject_interrupted_event();
+    if (!guest.scheduler.takes_turns(guest)) {
+        guest.time.end = TimeLimit::never;
+        guest.time.set_timer(read_ticks());
+        return true;
+    }
+    if (read_ticks() < guest.time.end) return true;
+    guest.registers = registers;
+    return false;
 }
 
 } // namespace twofold::hv

@@ -40,6 +40,9 @@ class Scheduler {
         return !guests_.empty() && &guests_.front() != &guests_.back();
     }
 
+    /// The guest is interrupted from time to time: others wait, or frames are zeroed for it.
+    [[nodiscard]] bool takes_turns(Guest const& guest) const;
+
     /// Makes the guest's VMCS the current one, which must be a VMCS already, and its state the
     /// processor's.
     void switch_to(Guest& guest);
