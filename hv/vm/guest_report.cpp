@@ -1,6 +1,7 @@
 #include "hv/vm/guest_report.hpp"
 
 #include "hv/device/serial_ports.hpp"
+#include "hv/vm/scheduler.hpp"
 
 #include <twofold/abi/json_line.hpp>
 
@@ -108,8 +109,8 @@ void report_guest_stop(Guest const& guest, std::uint64_t rip) {
         "rip", hex(rip))("ticks", guest.ticks_run)("turns", guest.turns);
     put_exits(line, guest);
     line.object("policy")("unknown_ports", guest.unknown_ports)("unknown_msrs", guest.unknown_msrs);
-    line.object("frames")("memory", guest.space.memory_frames())("tables",
-                                                                 guest.space.table_frames());
+    line.object("frames")("memory", guest.space.memory_frames())(
+        "tables", guest.space.table_frames())("in_use", guest.scheduler.host().pool.frames_used());
     put_violations(line, guest.violations);
 }
 

@@ -107,6 +107,8 @@ struct Activity {
     std::map<std::string, std::uint64_t> policy;
     std::uint64_t memory_frames;
     std::uint64_t table_frames;
+    /// Of all guests together when this one stopped, itself included; none natively.
+    std::optional<std::uint64_t> frames_in_use;
     Violations violations;
 };
 

@@ -117,6 +117,7 @@ record::Activity read_activity(Fields const& fields) {
         .policy = {},
         .memory_frames = frames.number("memory"),
         .table_frames = frames.number("tables"),
+        .frames_in_use = frames.optional_number("in_use"),
         .violations = read_violations(fields.object("violations")),
     };
     if (fields.has("policy")) activity.policy = fields.numbers("policy");

@@ -53,6 +53,7 @@ Json to_json(record::GuestStop const& stop) {
     json["exits"] = to_json(activity.exits);
     json["policy"] = to_json(activity.policy);
     json["frames"] = {{"memory", activity.memory_frames}, {"tables", activity.table_frames}};
+    if (activity.frames_in_use) json["frames"]["in_use"] = *activity.frames_in_use;
     json["violations"] = to_json(activity.violations);
     return json;
 }
