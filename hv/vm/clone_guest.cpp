@@ -28,7 +28,7 @@ void copy_processor(VmxCapabilities const& capabilities, Guest& parent, Guest& c
     (void)vmptrld(parent.vmcs);
 }
 
-Guest& construct(Guest const& parent, Space space, Scheduler::GuestFrames const& frames) {
+Guest& construct(Guest const& parent, Space&& space, Scheduler::GuestFrames const& frames) {
     std::uint32_t const index = parent.scheduler.take_clone_number();
     std::uint64_t const ept_pointer =
         ept_pointer_for(parent.scheduler.host().capabilities, parent.record, space.root());
