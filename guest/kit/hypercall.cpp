@@ -11,7 +11,7 @@ namespace twofold::guest {
 
 namespace {
 
-constexpr std::uint64_t number_of(abi::Hypercall call) { return static_cast<std::uint64_t>(call); }
+constexpr std::uint64_t number_of(auto call) { return static_cast<std::uint64_t>(call); }
 
 } // namespace
 
@@ -46,6 +46,18 @@ void report_figure(std::string_view name, std::uint64_t ticks) {
     }
     hypercall(number_of(abi::Hypercall::figure), reinterpret_cast<std::uint64_t>(name.data()),
               name.size(), ticks);
+}
+
+std::expected<std::uint64_t, abi::HypercallError> clone_self() {
+    if (is_native()) return std::unexpected(abi::HypercallError::unknown_number);
+    std::uint64_t const result = hypercall(number_of(abi::Hypercall::clone));
+    if (result >= number_of(abi::HypercallError::last))
+        return std::unexpected(static_cast<abi::HypercallError>(result));
+    return result;
+}
+
+std::uint64_t own_number() {
+    return is_native() ? 0 : hypercall(number_of(abi::Hypercall::number));
 }
 
 } // namespace twofold::guest

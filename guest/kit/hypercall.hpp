@@ -5,6 +5,7 @@
 #include <twofold/arch/address.hpp>
 
 #include <cstdint>
+#include <expected>
 #include <string_view>
 
 namespace twofold::guest {
@@ -17,6 +18,13 @@ std::uint64_t walk(Gva gva);
 
 /// Reports a figure that was measured, in ticks. `name`: 1 to 64 ASCII letters, digits and '_'.
 void report_figure(std::string_view name, std::uint64_t ticks);
+
+/// Makes a second guest in the same state, as fork does: both return. The one that called gets the
+/// clone's number, the clone 0.
+std::expected<std::uint64_t, abi::HypercallError> clone_self();
+
+/// The guest's number in the report. Clones of a launch, by `--clones`, have 1 and up.
+std::uint64_t own_number();
 
 /// The bare call through the port. Not to be made natively.
 std::uint64_t hypercall(std::uint64_t number, std::uint64_t first = 0, std::uint64_t second = 0,

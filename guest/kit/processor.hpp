@@ -45,6 +45,25 @@ inline CpuidResult cpuid(std::uint32_t leaf, std::uint32_t subleaf = 0) {
     return r;
 }
 
+/// #GP when the processor does not have it.
+inline std::uint64_t read_msr(Msr number) {
+    std::uint32_t low;
+    std::uint32_t high;
+    asm volatile("rdmsr"
+                 : "=a"(low), "=d"(high)
+                 : "c"(static_cast<std::uint32_t>(number))
+                 : "memory");
+    return std::uint64_t{high} << 32 | low;
+}
+/// #GP when the processor does not have it, or refuses the value.
+inline void write_msr(Msr number, std::uint64_t value) {
+    asm volatile("wrmsr"
+                 :
+                 : "c"(static_cast<std::uint32_t>(number)), "a"(static_cast<std::uint32_t>(value)),
+                   "d"(static_cast<std::uint32_t>(value >> 32))
+                 : "memory");
+}
+
 /// Ticks since the processor was reset.
 inline std::uint64_t read_ticks() {
     std::uint32_t low;

@@ -168,6 +168,8 @@ inline std::expected<void, BundleError> Bundle::check_guest(std::uint32_t index)
         return error("memory_bytes", record.memory_bytes, "a multiple of the page size, above 0");
     if (record.populate > abi::Populate::eager)
         return error("populate", static_cast<std::uint64_t>(record.populate), "0 or 1");
+    if ((record.flags & ~abi::GuestRecord::known_flags) != 0)
+        return error("flags", record.flags, "a sum of the bits that abi/disk_image.hpp names");
     return {};
 }
 

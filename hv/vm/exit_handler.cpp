@@ -3,6 +3,7 @@
 #include "hv/cpu/tick.hpp"
 #include "hv/vm/cpuid_policy.hpp"
 #include "hv/vm/exit_handlers.hpp"
+#include "hv/vm/scheduler.hpp"
 #include "hv/vmx/events.hpp"
 #include "hv/vmx/invalidate.hpp"
 
@@ -70,6 +71,8 @@ bool handle_violation(Guest& guest) {
                               .gva = std::nullopt,
                               .during_walk = qualification.during_walk()};
     auto const resolution = guest.space.resolve(violation);
+    // The instruction is repeated, and finds the frames.
+    if (!resolution && guest.scheduler.can_find_frames(resolution.error())) return true;
     if (!resolution) return end_for(guest, resolution.error(), violation, qualification);
     carry_out(resolution->duty, guest.ept_pointer);
 
@@ -120,7 +123,7 @@ bool handle_exit(Guest* guest, Registers* registers) {
     case control_register_access: return handle_control_register(*guest, *registers);
     case ept_misconfiguration: return handle_misconfiguration(*guest);
     case exception_or_nmi: return handle_exception(*guest);
-    case preemption_timer: return handle_timer(*guest);
+    case preemption_timer: return handle_timer(*guest, *registers);
     default: return handle_rare_exit(*guest, reason);
     }
 }

@@ -25,10 +25,12 @@ bool handle_hypercall(Guest& guest, Registers& registers);
 
 /// other_exits.cpp
 bool handle_exception(Guest& guest);
-bool handle_timer(Guest& guest);
 bool handle_rare_exit(Guest& guest, std::uint32_t reason);
 
-/// Sets the preemption timer to what is left of the guest's time; ends the guest when nothing is.
+/// scheduler.cpp: the preemption timer has run down.
+bool handle_timer(Guest& guest, Registers const& registers);
+/// Sets the preemption timer to what is left of the guest's turn and time; ends the guest when no
+/// time is.
 bool look_at_clock(Guest& guest);
 
 } // namespace twofold::hv

@@ -1,11 +1,18 @@
 // One guest: its space, its virtual processor's state beside the VMCS, its devices and its figures.
 #pragma once
 
+#include "hv/device/guest_console.hpp"
 #include "hv/device/guest_uart.hpp"
 #include "hv/vm/host_memory.hpp"
+#include "hv/vm/processor_state.hpp"
+#include "hv/vm/time_limit.hpp"
+#include "hv/vmx/registers.hpp"
 
+#include <twofold/abi/disk_image.hpp>
 #include <twofold/abi/text.hpp>
 #include <twofold/arch/vm_exit_reason.hpp>
+
+#include <boost/intrusive/list.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,30 +51,31 @@ struct ViolationStatistics {
     }
 };
 
-/// How long a guest may run. The preemption timer counts only what passes in the guest; the
-/// hypervisor's own time on its behalf counts as well, so the clock is looked at after a number of
-/// exits too.
-struct TimeLimit {
-    static constexpr std::uint32_t exits_between_looks = 64;
+class Scheduler;
 
-    /// The tick at which its time is over; nothing: never.
-    std::optional<std::uint64_t> deadline;
-    unsigned timer_shift;
-    std::uint32_t exits_until_look = exits_between_looks;
-
-    /// For exits that take long.
-    void look_after_next_exit() { exits_until_look = 1; }
-};
-
+/// A guest lives in a frame of its own, which is its scheduler's.
 struct Guest {
+    Scheduler& scheduler;
+    /// Of the report: its place in the bundle; clones have those behind it.
     std::uint32_t index;
     std::string_view name;
+    abi::GuestRecord record;
+    Hpa vmcs;
     Space space;
     std::uint64_t ept_pointer;
     std::uint16_t vpid;
     unsigned physical_bits;
     TimeLimit time;
+    /// The guest that it was cloned from, if it was.
+    std::optional<std::uint32_t> parent{};
+    /// While it does not run: the general registers, and the rest that the VMCS does not hold.
+    Registers registers{};
+    ProcessorState processor{};
+    /// VMLAUNCH has been executed; from then on it is VMRESUME.
+    bool launched = false;
+    boost::intrusive::list_member_hook<> waiting{};
     GuestUart uart{};
+    GuestConsole console{};
     /// What the guest last wrote to MSRs that are only remembered.
     std::uint64_t misc_enable = 1;
     std::uint64_t apic_base = 0xfee0'0900;
@@ -76,6 +84,10 @@ struct Guest {
     std::uint64_t unknown_ports = 0;
     std::uint64_t unknown_msrs = 0;
     ViolationStatistics violations{};
+    /// From entries to exits that did not resume, the hypervisor's answers in between included.
+    std::uint64_t ticks_run = 0;
+    /// How often it was given the processor.
+    std::uint64_t turns = 0;
     std::optional<Stop> stop{};
 
     /// Ends the guest's life. Returns false, for handlers to return: the guest does not resume.
@@ -88,6 +100,8 @@ struct Guest {
         return false;
     }
 };
+
+static_assert(sizeof(Guest) <= 4096);
 
 inline bool Guest::end(std::string_view reason, std::uint8_t code, std::string_view message) {
     return end_with(reason, code, [&](auto& sink) { sink(message); });

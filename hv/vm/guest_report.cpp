@@ -1,6 +1,7 @@
 #include "hv/vm/guest_report.hpp"
 
 #include "hv/device/serial_ports.hpp"
+#include "hv/vm/scheduler.hpp"
 
 #include <twofold/abi/json_line.hpp>
 
@@ -64,14 +65,16 @@ void put_violations(Line& line, ViolationStatistics const& violations) {
 
 } // namespace
 
-void report_guest_start(std::uint32_t index, std::string_view name, abi::GuestRecord const& record,
-                        std::uint64_t ticks_to_entry) {
-    JsonLine{report}("record", "guest_start")("guest", index)("name", name)(
+void report_guest_start(Guest const& guest, std::uint64_t ticks_to_entry) {
+    abi::GuestRecord const& record = guest.record;
+    JsonLine line{report};
+    line("record", "guest_start")("guest", guest.index)("name", guest.name)(
         "memory_bytes", record.memory_bytes)("guest_page",
                                              hex(std::uint64_t{1} << record.guest_page_shift))(
         "host_page", hex(std::uint64_t{1} << record.host_page_shift))(
         "populate", record.populate == abi::Populate::lazy ? "lazy" : "eager")("native", false)(
         "ticks_to_entry", ticks_to_entry);
+    if (guest.parent) line("cloned_from", *guest.parent);
 }
 
 void report_walk(std::uint32_t guest, Gva gva, ReferenceList const& references,
@@ -98,15 +101,16 @@ void report_figure(std::uint32_t guest, std::string_view name, std::uint64_t tic
                                                                                         ticks);
 }
 
-void report_guest_stop(Guest const& guest, std::uint64_t rip, std::uint64_t ticks) {
+void report_guest_stop(Guest const& guest, std::uint64_t rip) {
     JsonLine line{report};
-    line("record", "guest_stop")("guest", guest.index)("name", guest.name)(
-        "reason", guest.stop->reason)("code", std::uint32_t{guest.stop->code})(
-        "message", guest.stop->message.text())("rip", hex(rip))("ticks", ticks);
+    line("record", "guest_stop")("guest", guest.index)("name", guest.name)("reason",
+                                                                           guest.stop->reason)(
+        "code", std::uint32_t{guest.stop->code})("message", guest.stop->message.text())(
+        "rip", hex(rip))("ticks", guest.ticks_run)("turns", guest.turns);
     put_exits(line, guest);
     line.object("policy")("unknown_ports", guest.unknown_ports)("unknown_msrs", guest.unknown_msrs);
-    line.object("frames")("memory", guest.space.memory_frames())("tables",
-                                                                 guest.space.table_frames());
+    line.object("frames")("memory", guest.space.memory_frames())(
+        "tables", guest.space.table_frames())("in_use", guest.scheduler.host().pool.frames_used());
     put_violations(line, guest.violations);
 }
 

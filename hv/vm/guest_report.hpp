@@ -31,14 +31,13 @@ class ReferenceList {
 };
 
 /// `ticks_to_entry`: from the loader's first instruction.
-void report_guest_start(std::uint32_t index, std::string_view name, abi::GuestRecord const& record,
-                        std::uint64_t ticks_to_entry);
+void report_guest_start(Guest const& guest, std::uint64_t ticks_to_entry);
 void report_walk(std::uint32_t guest, Gva gva, ReferenceList const& references,
                  std::expected<NestedTranslation, NestedFault> const& result);
 void report_figure(std::uint32_t guest, std::string_view name, std::uint64_t ticks);
 
-/// `rip`: where the guest stood. `ticks`: how long it ran.
-void report_guest_stop(Guest const& guest, std::uint64_t rip, std::uint64_t ticks);
+/// `rip`: where the guest stood.
+void report_guest_stop(Guest const& guest, std::uint64_t rip);
 /// For a guest that never ran.
 void report_load_error(std::uint32_t index, std::string_view name, std::string_view message);
 

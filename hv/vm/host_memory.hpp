@@ -9,6 +9,10 @@
 #include <cstring>
 #include <span>
 
+/// share_entries.S
+extern "C" void twofold_share_entries(std::uint64_t table, std::uint32_t* counts);
+extern "C" void twofold_share_entries_bmi2(std::uint64_t table, std::uint32_t* counts);
+
 namespace twofold::hv {
 
 class HostMemory : public PhysicalMemory {
@@ -22,6 +26,19 @@ class HostMemory : public PhysicalMemory {
     void copy(Hpa from, Hpa to, std::uint64_t bytes) {
         std::memcpy(at<void>(to), at<void>(from), bytes);
     }
+    /// Takes the write permission from the 512 entries of the table `from`, copies them to `to`,
+    /// and counts one more reference to the frame of each in `counts`, by frame number.
+    void share_small_entries(Hpa from, Hpa to, std::uint32_t* counts) {
+        if (has_shifts_without_flags) {
+            twofold_share_entries_bmi2(from.value(), counts);
+        } else {
+            twofold_share_entries(from.value(), counts);
+        }
+        copy(from, to, 4096);
+    }
+    /// BMI2, which share_small_entries() makes use of. To be set before.
+    static inline constinit bool has_shifts_without_flags = false;
+
     void copy_in(Hpa to, std::span<std::byte const> bytes) {
         std::memcpy(at<void>(to), bytes.data(), bytes.size());
     }

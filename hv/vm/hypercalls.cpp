@@ -1,4 +1,5 @@
 // What guests ask for (abi/hypercall.hpp), by either door.
+#include "hv/vm/clone_guest.hpp"
 #include "hv/vm/exit_handlers.hpp"
 #include "hv/vm/guest_access.hpp"
 #include "hv/vm/guest_paging.hpp"
@@ -59,6 +60,13 @@ bool take_figure(Guest& guest, Registers& registers) {
     return true;
 }
 
+bool clone_for(Guest& guest, Registers& registers) {
+    auto const clone = clone_guest(guest, registers, 0);
+    if (!clone) return refuse(registers, abi::HypercallError::out_of_frames);
+    registers.rax = *clone;
+    return true;
+}
+
 } // namespace
 
 bool handle_hypercall(Guest& guest, Registers& registers) {
@@ -67,6 +75,8 @@ bool handle_hypercall(Guest& guest, Registers& registers) {
     case abi::Hypercall::exit: return exit_guest(guest, registers);
     case abi::Hypercall::walk: return walk_for(guest, registers);
     case abi::Hypercall::figure: return take_figure(guest, registers);
+    case abi::Hypercall::clone: return clone_for(guest, registers);
+    case abi::Hypercall::number: registers.rax = guest.index; return true;
     }
     return refuse(registers, abi::HypercallError::unknown_number);
 }

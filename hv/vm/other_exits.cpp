@@ -4,8 +4,6 @@
 #include "hv/vmx/events.hpp"
 #include "hv/vmx/invalidate.hpp"
 
-#include <algorithm>
-
 namespace twofold::hv {
 
 namespace {
@@ -90,26 +88,6 @@ bool handle_exception(Guest& guest) {
         write_vmcs(VmcsField32::entry_instruction_length,
                    read_vmcs(VmcsField32::exit_instruction_length));
     }
-    return true;
-}
-
-bool look_at_clock(Guest& guest) {
-    TimeLimit& time = guest.time;
-    time.exits_until_look = TimeLimit::exits_between_looks;
-    std::uint64_t const now = read_ticks();
-    if (time.deadline && now >= *time.deadline)
-        return guest.end("time_limit", 1, "the guest ran longer than it was allowed to");
-    constexpr std::uint64_t largest = 0xffff'ffff;
-    std::uint64_t const wanted =
-        time.deadline ? ((*time.deadline - now) >> time.timer_shift) + 1 : largest;
-    write_vmcs(VmcsField32::preemption_timer,
-               static_cast<std::uint32_t>(std::min(wanted, largest)));
-    return true;
-}
-
-bool handle_timer(Guest& guest) {
-    if (!look_at_clock(guest)) return false;
-    inject_interrupted_event();
     return true;
 }
 

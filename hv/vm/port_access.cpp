@@ -1,6 +1,5 @@
 // Ports: the guest's UART, the hypercall port, and a policy for all others: reads give all ones,
 // writes are dropped, both are counted.
-#include "hv/device/serial_ports.hpp"
 #include "hv/vm/exit_handlers.hpp"
 #include "hv/vm/guest_access.hpp"
 #include "hv/vmx/events.hpp"
@@ -17,7 +16,7 @@ namespace {
 void write_one(Guest& guest, std::uint16_t port, std::uint8_t bytes, std::uint32_t value) {
     if (GuestUart::has(port) && bytes == 1) {
         guest.uart.write(port, static_cast<std::uint8_t>(value),
-                         [](char byte) { console.put(byte); });
+                         [&](char byte) { guest.console.put(byte); });
     } else {
         ++guest.unknown_ports;
     }

@@ -1,12 +1,14 @@
 #include "hv/vm/run_bundle.hpp"
 
+#include "hv/cpu/cpuid.hpp"
 #include "hv/cpu/panic.hpp"
 #include "hv/cpu/physical_memory.hpp"
 #include "hv/cpu/port.hpp"
 #include "hv/device/tick_rate.hpp"
 #include "hv/report.hpp"
-#include "hv/vm/run_guest.hpp"
+#include "hv/vm/launch_guest.hpp"
 #include "hv/vmx/capabilities.hpp"
+#include "hv/vmx/invalidate.hpp"
 #include "hv/vmx/operation.hpp"
 
 #include <twofold/memory/frame_pool.hpp>
@@ -21,6 +23,9 @@ namespace {
 
 /// Storage for the one pool; nothing has constructors that run by themselves.
 alignas(FramePool) constinit std::byte pool_storage[sizeof(FramePool)]{};
+
+/// In the same way.
+constinit ZeroedStock stock{};
 
 PageSize largest_leaf(Bundle const& bundle) {
     PageSize largest = page_4k;
@@ -58,6 +63,14 @@ void mask_interrupts() {
     write_port(0xa1, all_lines);
 }
 
+/// CPUID.7.0:EBX: BMI2.
+bool has_shifts_without_flags() { return cpuid(0).eax >= 7 && (cpuid(7).ebx & bit(8)) != 0; }
+
+bool starts_with_the_one_before(Bundle const& bundle, std::uint32_t index) {
+    return index < bundle.guest_count() &&
+           (bundle.guest(index).flags & abi::GuestRecord::together) != 0;
+}
+
 } // namespace
 
 void run_bundle(Machine& machine, Bundle const& bundle) {
@@ -65,15 +78,22 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
     auto const capabilities = find_capabilities(largest_leaf(bundle));
     if (!capabilities) return;
     Hpa const region = take(machine.free, 4096);
-    Hpa const vmcs = take(machine.free, 4096);
     FramePool& pool = make_pool(machine.free);
     if (!enter_vmx_operation(*capabilities, region)) stop_with_error("the processor refused VMXON");
 
     std::uint64_t const told = bundle.ticks_per_second();
-    Host const host{machine, *capabilities, pool, vmcs,
+    turn_vector_unit_on();
+    HostMemory::has_shifts_without_flags = has_shifts_without_flags();
+    invalidate_all_spaces();
+    Host const host{machine, *capabilities, pool, stock,
                     told != 0 ? told : measure_ticks_per_second()};
-    for (std::uint32_t index = 0; index < bundle.guest_count(); ++index)
-        run_guest_from(host, bundle, index);
+    Scheduler scheduler{host, bundle.guest_count()};
+    for (std::uint32_t index = 0; index < bundle.guest_count();) {
+        do {
+            launch_guest(scheduler, bundle, index++);
+        } while (starts_with_the_one_before(bundle, index));
+        scheduler.run();
+    }
     leave_vmx_operation();
 }
 

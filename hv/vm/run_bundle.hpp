@@ -1,4 +1,4 @@
-// All guests of an image, one after another.
+// All guests of an image.
 #pragma once
 
 #include "hv/boot/bundle.hpp"
@@ -6,8 +6,9 @@
 
 namespace twofold::hv {
 
-/// Turns VMX on and runs each guest of the bundle to its end. A guest that cannot be loaded does
-/// not keep the next from running. What the machine lacks is reported.
+/// Turns VMX on and runs the guests of the bundle to their ends, one after another but for those
+/// that start together. A guest that cannot be loaded does not keep the next from running. What the
+/// machine lacks is reported.
 void run_bundle(Machine& machine, Bundle const& bundle);
 
 } // namespace twofold::hv

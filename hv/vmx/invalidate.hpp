@@ -9,10 +9,10 @@
 
 namespace twofold::hv {
 
-/// Drops the guest-physical and combined mappings of one EPT pointer if `duty` asks for it (Intel
-/// SDM vol. 3, "INVEPT: Invalidate Translations Derived from EPT", single-context).
-inline void carry_out(Duty duty, std::uint64_t ept_pointer) {
-    if (!duty.must_invalidate()) return;
+/// Drops the guest-physical and combined mappings of one EPT pointer (Intel SDM vol. 3, "INVEPT:
+/// Invalidate Translations Derived from EPT", single-context): as a duty asks for, and for a space
+/// that ends, whose root may become another's.
+inline void invalidate_space(std::uint64_t ept_pointer) {
     struct {
         std::uint64_t ept_pointer;
         std::uint64_t reserved;
@@ -21,8 +21,11 @@ inline void carry_out(Duty duty, std::uint64_t ept_pointer) {
     asm volatile("invept %0, %1" : : "m"(descriptor), "r"(single_context) : "cc", "memory");
 }
 
-/// Drops what is cached of every EPT pointer: for a space that ends, whose root may become
-/// another's.
+inline void carry_out(Duty duty, std::uint64_t ept_pointer) {
+    if (duty.must_invalidate()) invalidate_space(ept_pointer);
+}
+
+/// Drops what is cached of every EPT pointer: once, before the first guest.
 inline void invalidate_all_spaces() {
     struct {
         std::uint64_t ept_pointer;

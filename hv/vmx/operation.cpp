@@ -8,15 +8,12 @@
 #include <twofold/arch/control_register.hpp>
 #include <twofold/arch/msr.hpp>
 
-#include <cstring>
-
 namespace twofold::hv {
 
 namespace {
 
 /// "Format of the VMCS Region": the first word is the revision identifier, bit 31 clear.
 void prepare(VmxCapabilities const& capabilities, Hpa region) {
-    std::memset(at<void>(region), 0, 4096);
     *at<std::uint32_t>(region) = capabilities.revision;
 }
 

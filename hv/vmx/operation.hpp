@@ -14,7 +14,8 @@ namespace twofold::hv {
 /// Leaves VMX operation.
 void leave_vmx_operation();
 
-/// Makes the frame at `region` an empty VMCS and the current one. False when the processor refuses.
+/// Makes the frame at `region` a VMCS and the current one. Its fields hold nothing meaningful.
+/// False when the processor refuses.
 [[nodiscard]] bool make_current_vmcs(VmxCapabilities const& capabilities, Hpa region);
 
 } // namespace twofold::hv

@@ -89,6 +89,7 @@ TEST_CASE("a field of a guest's record that cannot be is named") {
     CHECK(complaint_after([](Parts& p) { p.first.host_page_shift = 255; }) == "host_page_shift");
     CHECK(complaint_after([](Parts& p) { p.first.memory_bytes = 0; }) == "memory_bytes");
     CHECK(complaint_after([](Parts& p) { p.first.memory_bytes = 0x401000; }) == "memory_bytes");
+    CHECK(complaint_after([](Parts& p) { p.second.flags = 0x80; }) == "flags");
     CHECK(complaint_after([](Parts& p) { p.first.populate = static_cast<abi::Populate>(2); }) ==
           "populate");
 }

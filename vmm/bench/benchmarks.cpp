@@ -1,6 +1,7 @@
 #include "bench/benchmarks.hpp"
 
 #include "bench/exits.hpp"
+#include "bench/memory.hpp"
 
 namespace twofold::vmm {
 
@@ -14,6 +15,12 @@ constexpr Benchmark all_benchmarks[] = {
      "silicon. floor: a monitor that does nothing else. KVM: Linux's on the same emulated\n"
      "processor.",
      bench_exits},
+    {"memory",
+     "what clones and copy-on-write cost, in ticks as above, how that grows with the guest's "
+     "size,\n"
+     "the number of clones and the depth of sharing, and how many frames N clones hold that write\n"
+     "W pages each: for these, floor and goal are the closed form.",
+     bench_memory},
 };
 
 } // namespace

@@ -15,6 +15,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <iterator>
+#include <sstream>
+
 namespace twofold::vmm {
 
 namespace {
@@ -82,9 +85,26 @@ void GuestOptionTexts::add_to(CLI::App& command) {
                     "is 100 million instructions, so that every run is the same; it executes 73 to "
                     "128 million in a real one [60]")
         ->type_name("S");
+    auto* const copies =
+        command
+            .add_option("--clones", clones,
+                        "Make N clones of the loaded guest before its first instruction, and run "
+                        "all of them at the same time [0]")
+            ->type_name("N");
+    command
+        .add_option("--ept-ad", accessed_dirty,
+                    "Whether the processor sets accessed and dirty bits in EPT. With them on, a "
+                    "guest's page walks count as writes to its page tables, which a clone then "
+                    "stops sharing at its first walk [on]")
+        ->type_name("on|off");
+    auto* const ahead = command.add_flag(
+        "--zero-ahead", zeroed_stock,
+        "Zero up to 512 frames while no guest runs, so that first writes need not wait for it");
     command.add_flag("--native", native, "Run the guest on the bare processor, without EPT")
         ->excludes(host)
-        ->excludes(when);
+        ->excludes(when)
+        ->excludes(copies)
+        ->excludes(ahead);
 }
 
 GuestPlan GuestOptionTexts::plan(std::string const& guest,
@@ -92,6 +112,8 @@ GuestPlan GuestOptionTexts::plan(std::string const& guest,
     PageSize const host = host_page.empty() ? page_4k : parse_page_size("--host-page", host_page);
     if (!populate.empty() && populate != "lazy" && populate != "eager")
         throw UsageError{fmt::format("--populate: '{}' is neither lazy nor eager", populate)};
+    if (accessed_dirty != "on" && accessed_dirty != "off")
+        throw UsageError{fmt::format("--ept-ad: '{}' is neither on nor off", accessed_dirty)};
     GuestPlan plan{
         .arguments = arguments,
         .elf = {},
@@ -101,6 +123,9 @@ GuestPlan GuestOptionTexts::plan(std::string const& guest,
         .host_page = host,
         .populate = populate == "eager" ? abi::Populate::eager : abi::Populate::lazy,
         .time_limit = parse_seconds("--timeout", timeout),
+        .clones = clones,
+        .accessed_dirty = accessed_dirty == "on",
+        .zeroed_stock = zeroed_stock,
     };
     check_memory(plan.memory_bytes, host);
     auto const file = find_guest(guest);
@@ -165,10 +190,47 @@ void LaunchOptions::add_to(CLI::App& command) {
     on.add_to(command);
 }
 
+void LaunchOptions::add_several_to(CLI::App& command) {
+    add_to(command);
+    auto* const more =
+        command
+            .add_option("--with", with,
+                        "Another guest that runs at the same time, with its arguments behind its "
+                        "name: --with 'hello --exit 3'. Can be given more than once. The guests "
+                        "take turns of a millisecond, and each line that they print begins with "
+                        "the number of its guest")
+            ->type_name("'GUEST ARGS'")
+            ->allow_extra_args(false);
+    command
+        .add_option("--weights", weights,
+                    "How many milliseconds long each guest's turn is, in the order of the guests "
+                    "[1,1,...]")
+        ->type_name("N,N...")
+        ->delimiter(',')
+        ->check(CLI::Range(1, 255))
+        ->allow_extra_args(false);
+    command.get_option("--native")->excludes(more);
+}
+
 LaunchPlan LaunchOptions::plan() const {
     LaunchPlan plan;
     plan.guests.push_back(how.plan(guest, arguments));
     plan.native = how.native;
+    for (auto const& text : with) {
+        std::istringstream stream{text};
+        std::vector<std::string> words{std::istream_iterator<std::string>{stream}, {}};
+        if (words.empty()) throw UsageError{"--with: the name of a guest is missing"};
+        std::string const name = words.front();
+        words.erase(words.begin());
+        plan.guests.push_back(how.plan(name, words));
+        plan.guests.back().together = true;
+    }
+    if (weights.size() > plan.guests.size()) {
+        throw UsageError{fmt::format("--weights: there are {} weights for {} guests",
+                                     weights.size(), plan.guests.size())};
+    }
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        plan.guests[i].weight = weights[i];
     return plan;
 }
 

@@ -23,6 +23,9 @@ struct GuestOptionTexts {
     std::string host_page;
     std::string populate;
     std::string timeout = "60";
+    std::string accessed_dirty = "on";
+    std::uint16_t clones = 0;
+    bool zeroed_stock = false;
     bool native = false;
 
     void add_to(CLI::App& command);
@@ -46,14 +49,20 @@ struct EngineOptionTexts {
     [[nodiscard]] std::unique_ptr<Engine> make(unsigned trace_windows = 0) const;
 };
 
-/// All of these, for one guest.
+/// All of these, for one guest and those that run at the same time.
 struct LaunchOptions {
     std::string guest;
     std::vector<std::string> arguments;
+    /// More guests, each with its arguments as one text.
+    std::vector<std::string> with;
+    /// Of all guests, in their order.
+    std::vector<std::uint8_t> weights;
     GuestOptionTexts how;
     EngineOptionTexts on;
 
     void add_to(CLI::App& command);
+    /// The same, for commands that run more than one guest at a time.
+    void add_several_to(CLI::App& command);
     [[nodiscard]] LaunchPlan plan() const;
 };
 

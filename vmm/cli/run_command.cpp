@@ -22,6 +22,8 @@ Examples:
   twofold run hello
   twofold run touch --memory 128M --host-page 2m
   twofold run touch --populate eager -- 1000
+  twofold run clone --clones 3
+  twofold run clone --with hello --with 'hello --exit 3' --weights 3,1,1
   twofold run ./my-kernel.elf --timeout 10 --json run.json
   twofold run hello --quiet > console.txt)";
 
@@ -87,7 +89,7 @@ int run(Context& context, RunOptions const& options) {
 void add_run_command(CLI::App& application, Action& chosen) {
     auto const options = std::make_shared<RunOptions>();
     auto* const command = application.add_subcommand("run", "Run a guest kernel over EPT");
-    options->launch.add_to(*command);
+    options->launch.add_several_to(*command);
     command
         ->add_option("--json", options->json,
                      "Write the whole run as JSON; -: to standard output, the console going to "

@@ -21,6 +21,11 @@ std::uint64_t end_of_guest(GuestPlan const& guest, std::uint64_t below) {
            aligned_up(guest.memory_bytes, guest.host_page.bytes());
 }
 
+/// What a clone is counted with: most of its memory stays shared.
+std::uint64_t memory_of_clones(GuestPlan const& guest) {
+    return guest.clones * std::max(guest.memory_bytes / 16, mebibyte);
+}
+
 /// Second-dimension tables: one entry of 8 bytes a page, and one table each for the levels above.
 std::uint64_t tables(GuestPlan const& guest) {
     std::uint64_t const pages = pages_for(guest.memory_bytes, guest.host_page);
@@ -38,9 +43,14 @@ std::uint64_t machine_memory_for(LaunchPlan const& plan) {
     for (auto const& guest : plan.guests)
         images += guest.elf.size() + page_4k.bytes();
 
-    std::uint64_t needed = 0;
-    for (auto const& guest : plan.guests)
-        needed = std::max(needed, end_of_guest(guest, fixed + images + tables(guest)));
+    std::uint64_t const base = fixed + images;
+    std::uint64_t needed = base;
+    std::uint64_t end = base;
+    for (auto const& guest : plan.guests) {
+        if (!guest.together) end = base;
+        end = end_of_guest(guest, end + tables(guest)) + memory_of_clones(guest);
+        needed = std::max(needed, end);
+    }
     return aligned_up(with_frame_records(needed + fixed), mebibyte);
 }
 

@@ -7,9 +7,9 @@
 
 namespace twofold::vmm {
 
-/// Bytes, a multiple of 1 MiB: enough for the largest guest (they run one after another) with its
-/// tables, for the image, and for what the hypervisor keeps for itself. Little more, since an
-/// emulator's start-up grows with it.
+/// Bytes, a multiple of 1 MiB: enough for the guests that run at the same time with their tables,
+/// for the image, and for what the hypervisor keeps for itself. A clone counts as a sixteenth of
+/// its guest, and 1 MiB at the least. Little more, since an emulator's start-up grows with it.
 std::uint64_t machine_memory_for(LaunchPlan const& plan);
 
 } // namespace twofold::vmm

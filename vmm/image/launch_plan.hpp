@@ -23,6 +23,16 @@ struct GuestPlan {
     abi::Populate populate = abi::Populate::lazy;
     /// 0: without limit.
     std::chrono::milliseconds time_limit{0};
+    /// Made of the loaded guest before its first instruction; they run with it.
+    std::uint16_t clones = 0;
+    /// Starts together with the guest before it.
+    bool together = false;
+    /// Its turn among guests that run at once, in milliseconds.
+    std::uint8_t weight = 1;
+    /// The processor sets accessed and dirty bits in EPT, if it can.
+    bool accessed_dirty = true;
+    /// First writes take frames that were zeroed while no guest ran.
+    bool zeroed_stock = false;
 
     [[nodiscard]] std::string const& name() const { return arguments.front(); }
 };

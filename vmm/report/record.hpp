@@ -41,6 +41,8 @@ struct GuestStart {
     bool native;
     /// None natively: the guest does not know when the machine started.
     std::optional<std::uint64_t> ticks_to_entry;
+    /// The guest that it was cloned from, if it was.
+    std::optional<std::uint64_t> cloned_from = std::nullopt;
 };
 
 struct WalkReference {
@@ -98,11 +100,15 @@ struct Violations {
 struct Activity {
     std::uint64_t rip;
     std::uint64_t ticks;
+    /// How often it was given the processor; 1 for a guest that was alone.
+    std::uint64_t turns;
     std::map<std::string, std::uint64_t> exits;
     /// Uses of what the guest does not have, answered as an empty machine would.
     std::map<std::string, std::uint64_t> policy;
     std::uint64_t memory_frames;
     std::uint64_t table_frames;
+    /// Of all guests together when this one stopped, itself included; none natively.
+    std::optional<std::uint64_t> frames_in_use;
     Violations violations;
 };
 

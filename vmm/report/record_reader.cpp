@@ -53,6 +53,7 @@ record::GuestStart read_guest_start(Fields const& fields) {
         .populate = fields.text("populate"),
         .native = native,
         .ticks_to_entry = told ? std::optional{fields.number("ticks_to_entry")} : std::nullopt,
+        .cloned_from = fields.optional_number("cloned_from"),
     };
 }
 
@@ -111,10 +112,12 @@ record::Activity read_activity(Fields const& fields) {
     record::Activity activity{
         .rip = fields.hex("rip"),
         .ticks = fields.number("ticks"),
+        .turns = fields.optional_number("turns").value_or(1),
         .exits = fields.numbers("exits"),
         .policy = {},
         .memory_frames = frames.number("memory"),
         .table_frames = frames.number("tables"),
+        .frames_in_use = frames.optional_number("in_use"),
         .violations = read_violations(fields.object("violations")),
     };
     if (fields.has("policy")) activity.policy = fields.numbers("policy");

@@ -23,6 +23,7 @@ Json to_json(record::GuestStart const& start) {
               {"populate", start.populate},
               {"native", start.native},
               {"ticks_to_entry", nullptr}};
+    if (start.cloned_from) json["cloned_from"] = *start.cloned_from;
     if (start.ticks_to_entry) json["ticks_to_entry"] = *start.ticks_to_entry;
     if (start.host_page) json["host_page"] = hexadecimal(start.host_page->bytes());
     return json;
@@ -48,9 +49,11 @@ Json to_json(record::GuestStop const& stop) {
     auto const& activity = *stop.activity;
     json["rip"] = hexadecimal(activity.rip);
     json["ticks"] = activity.ticks;
+    json["turns"] = activity.turns;
     json["exits"] = to_json(activity.exits);
     json["policy"] = to_json(activity.policy);
     json["frames"] = {{"memory", activity.memory_frames}, {"tables", activity.table_frames}};
+    if (activity.frames_in_use) json["frames"]["in_use"] = *activity.frames_in_use;
     json["violations"] = to_json(activity.violations);
     return json;
 }
@@ -75,11 +78,8 @@ Json to_json(GuestReport const& guest) {
     Json figures = Json::array();
     for (auto const& figure : guest.figures)
         figures.push_back({{"name", figure.name}, {"unit", figure.unit}, {"value", figure.value}});
-    return {{"name", guest.name},
-            {"start", or_null(guest.start)},
-            {"walks", walks},
-            {"figures", figures},
-            {"stop", or_null(guest.stop)}};
+    return {{"guest", guest.number}, {"name", guest.name}, {"start", or_null(guest.start)},
+            {"walks", walks},        {"figures", figures}, {"stop", or_null(guest.stop)}};
 }
 
 } // namespace

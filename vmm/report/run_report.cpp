@@ -17,10 +17,7 @@ bool RunReport::add_line(std::string_view line) {
     return !end_;
 }
 
-std::optional<std::uint64_t> RunReport::ticks_to_first_guest() const {
-    if (guests_.empty() || !guests_.front().start) return std::nullopt;
-    return guests_.front().start->ticks_to_entry;
-}
+std::optional<std::uint64_t> RunReport::ticks_to_first_guest() const { return first_start_; }
 
 std::optional<std::uint64_t> RunReport::ticks_to_make_first_guest() const {
     auto const all = ticks_to_first_guest();
@@ -32,11 +29,19 @@ std::optional<std::uint64_t> RunReport::ticks_to_make_first_guest() const {
 }
 
 GuestReport& RunReport::running(std::uint64_t guest, char const* kind) {
-    if (guests_.empty() || guest + 1 != guests_.size() || guests_.back().stop) {
+    auto const found = std::ranges::lower_bound(guests_, guest, {}, &GuestReport::number);
+    if (found == guests_.end() || found->number != guest || found->stop) {
         throw MalformedRecord{
             fmt::format("{}.guest is {}, and that guest does not run", kind, guest)};
     }
-    return guests_.back();
+    return *found;
+}
+
+GuestReport& RunReport::insert(GuestReport guest) {
+    auto const place = std::ranges::lower_bound(guests_, guest.number, {}, &GuestReport::number);
+    if (place != guests_.end() && place->number == guest.number)
+        throw MalformedRecord{fmt::format("guest {} starts a second time", guest.number)};
+    return *guests_.insert(place, std::move(guest));
 }
 
 void RunReport::add(record::Boot boot) {
@@ -47,12 +52,10 @@ void RunReport::add(record::Boot boot) {
 void RunReport::add(record::CapabilityMissing missing) { missing_.push_back(std::move(missing)); }
 
 void RunReport::add(record::GuestStart start) {
-    if (start.guest != guests_.size()) {
-        throw MalformedRecord{fmt::format("guest_start.guest is {}, and {} is the next one",
-                                          start.guest, guests_.size())};
-    }
+    std::uint64_t const number = start.guest;
     std::string const name = start.name;
-    guests_.push_back({name, std::move(start), {}, {}, std::nullopt});
+    if (!first_start_) first_start_ = start.ticks_to_entry;
+    insert({number, name, std::move(start), {}, {}, std::nullopt});
 }
 
 void RunReport::add(record::Walk walk) {
@@ -67,9 +70,10 @@ void RunReport::add(record::Figure figure) {
 
 void RunReport::add(record::GuestStop stop) {
     // A guest that can't be loaded stops without having started.
-    bool const never_started = stop.guest == guests_.size();
-    if (never_started) guests_.push_back({stop.name, std::nullopt, {}, {}, std::nullopt});
-    auto& guest = running(stop.guest, "guest_stop");
+    bool const known =
+        std::ranges::find(guests_, stop.guest, &GuestReport::number) != guests_.end();
+    auto& guest = known ? running(stop.guest, "guest_stop")
+                        : insert({stop.guest, stop.name, std::nullopt, {}, {}, std::nullopt});
     guest.stop = std::move(stop);
 }
 

@@ -11,6 +11,8 @@
 namespace twofold::vmm {
 
 struct GuestReport {
+    /// Its place in the bundle; clones have those behind it.
+    std::uint64_t number;
     std::string name;
     /// None for a guest that could not be loaded.
     std::optional<record::GuestStart> start;
@@ -50,12 +52,15 @@ class RunReport {
     void add(record::Error error);
     void add(record::Panic panic);
     void add(record::End end);
-    /// The guest that runs now; a record about another one is an error.
+    /// Keeps guests sorted by their numbers.
+    GuestReport& insert(GuestReport guest);
+    /// A guest that runs now; a record about another one is an error.
     GuestReport& running(std::uint64_t guest, char const* kind);
 
     std::optional<record::Boot> boot_;
     std::vector<record::CapabilityMissing> missing_;
     std::vector<GuestReport> guests_;
+    std::optional<std::uint64_t> first_start_;
     std::vector<record::Error> errors_;
     std::optional<record::Panic> panic_;
     std::optional<record::End> end_;

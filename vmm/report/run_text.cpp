@@ -71,11 +71,15 @@ std::string launch_text(record::GuestStart const& start) {
                                    page_size_name(start.guest_page));
     if (start.native) return text + ", natively";
     if (start.host_page) text += fmt::format(", EPT pages {}", page_size_name(*start.host_page));
-    return text + ", " + start.populate;
+    text += ", " + start.populate;
+    if (start.cloned_from) text += fmt::format(", cloned from guest {}", *start.cloned_from);
+    return text;
 }
 
-std::string guest_text(GuestReport const& guest, Style const& style) {
-    std::string text = stop_text(guest, style);
+/// `numbered`: several guests may have the same name.
+std::string guest_text(GuestReport const& guest, bool numbered, Style const& style) {
+    std::string text = numbered ? fmt::format("[{}] ", guest.number) : "";
+    text += stop_text(guest, style);
     if (guest.start) text += "  " + launch_text(*guest.start) + '\n';
     if (!guest.stop || !guest.stop->activity) return text;
 
@@ -83,8 +87,9 @@ std::string guest_text(GuestReport const& guest, Style const& style) {
     bool const native = guest.start && guest.start->native;
     Table table;
     if (!native) add_activity(table, activity);
-    table.add(
-        fact("ticks in all", grouped(activity.ticks), "from its first instruction to its end"));
+    table.add(fact("ticks in all", grouped(activity.ticks),
+                   activity.turns == 1 ? "from its first instruction to its end"
+                                       : fmt::format("in {} turns", grouped(activity.turns))));
     for (auto const& figure : guest.figures)
         table.add(fact(figure.name, grouped(figure.value), figure.unit));
     return text + table.render(2);
@@ -135,7 +140,7 @@ std::string missing_capabilities_text(RunReport const& report, Style const& styl
 std::string run_text(RunReport const& report, Style const& style) {
     std::string text;
     for (auto const& guest : report.guests())
-        text += guest_text(guest, style);
+        text += guest_text(guest, report.guests().size() > 1, style);
     return text + start_text(report, style);
 }
 

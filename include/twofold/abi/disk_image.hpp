@@ -46,8 +46,8 @@ struct BundleHeader {
 
     std::uint64_t magic;
     std::uint32_t guest_count;
-    /// 0: run the guests one after another over EPT. 1: run the first and only guest natively,
-    /// without VT-x.
+    /// 0: run the guests over EPT, one after another unless they ask to start together. 1: run the
+    /// first and only guest natively, without VT-x.
     std::uint32_t native;
     /// Ticks that count as one second for time limits; 0: measure against the PIT.
     std::uint64_t ticks_per_second;
@@ -69,7 +69,21 @@ struct GuestRecord {
     std::uint8_t guest_page_shift;
     std::uint8_t host_page_shift;
     Populate populate;
-    std::uint8_t reserved[5];
+    /// Of the bits below.
+    std::uint8_t flags = 0;
+    /// Clones that are made of the loaded guest before its first instruction, and run with it.
+    std::uint16_t clones = 0;
+    /// Its turn among guests that run at once, in milliseconds; 0 counts as 1.
+    std::uint8_t weight = 0;
+    std::uint8_t reserved = 0;
+
+    /// The guest starts together with the one before it, not after its end.
+    static constexpr std::uint8_t together = 1;
+    /// The processor sets no accessed and dirty bits in EPT, though it could.
+    static constexpr std::uint8_t no_accessed_dirty = 2;
+    /// First writes take frames that were zeroed before, while no guest ran.
+    static constexpr std::uint8_t zeroed_stock = 4;
+    static constexpr std::uint8_t known_flags = 7;
 };
 static_assert(sizeof(GuestRecord) == 56);
 

@@ -23,12 +23,22 @@ enum class Hypercall : std::uint64_t {
     /// Reports a measured figure. RDI: gva of its name (ASCII letters, digits and '_'), RSI: bytes
     /// of the name, 1 to 64, RCX: value in ticks.
     figure = 3,
+    /// Makes a second guest in the same state, as fork does. Both go on behind the call: the one
+    /// that made it finds the clone's number here, the clone finds 0.
+    clone = 4,
+    /// Returns the guest's own number, as reports have it: guests are numbered as they stand in the
+    /// bundle, from 0, clones from there on.
+    number = 5,
 };
 
 /// RAX after a call that could not be carried out.
 enum class HypercallError : std::uint64_t {
     unknown_number = ~std::uint64_t{0},
     bad_argument = ~std::uint64_t{1},
+    /// No frame is left, not even after what could be reclaimed was.
+    out_of_frames = ~std::uint64_t{2},
+    /// Results from here on are errors.
+    last = ~std::uint64_t{15},
 };
 
 } // namespace twofold::abi

@@ -11,7 +11,9 @@
 //   capability_missing
 //                {capability, where, meaning}; then `end`: nothing can run
 //   guest_start  {guest, name, memory_bytes, guest_page, host_page, populate, native,
-//                ticks_to_entry}
+//                ticks_to_entry, cloned_from?}
+//                cloned_from: the guest that it is a clone of; clones are numbered on from the
+//                bundle's last guest, and their records may stand between those of others
 //                ticks_to_entry: from the loader's first instruction to the guest's; left out where
 //                the guest itself writes the record, natively
 //   walk         {guest, gva, gpa, hpa, page_size, guest_page, host_page, native,
@@ -25,11 +27,14 @@
 //                    unknown
 //   figure       {guest, name, unit:"ticks", value}
 //   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
-//                frames:{memory, tables},
+//                frames:{memory, tables, in_use}, turns,
 //                violations:{read, write, execute, during_walk, during_delivery, ticks, ticks_min,
 //                ticks_max}, policy:{unknown_ports, unknown_msrs}}
 //                during_delivery: while an event was delivered to the guest, which then was
 //                injected once more; left out natively
+//       frames       memory, tables: of this guest; in_use: of all, itself included, when it
+//                    stopped; of 4 KiB
+//       turns        how often it was given the processor
 //       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
 //                    unknown_exit | misconfiguration | load_error | entry_failure
 //       code         the guest's own for exit, 0 for halt, 1 for all others

@@ -72,6 +72,16 @@ class FramePool {
     /// block with one reference at `level`.
     void join(Hpa frame, unsigned level);
 
+    /// The counts of references by level-1 entries, indexed by frame number, for who counts a whole
+    /// table of them. That of frame 0 is nobody's: nothing when the pool does not begin there, or
+    /// has that frame.
+    [[nodiscard]] std::uint32_t* counts_by_number() {
+        bool const starts_at_0 = first_ == 0 && data_.frames[0].state == Frame::State::absent;
+        return starts_at_0 ? data_.references[0].data() : nullptr;
+    }
+    /// Whether a block of more than one frame was ever handed out or joined.
+    [[nodiscard]] bool has_large_blocks() const { return has_large_blocks_; }
+
     /// Counts of 4 KiB frames.
     [[nodiscard]] std::uint64_t frames_total() const { return total_; }
     [[nodiscard]] std::uint64_t frames_free() const { return free_; }
@@ -101,6 +111,7 @@ class FramePool {
     std::array<FreeList, largest_order + 1> lists_;
     /// Bit k is set when lists_[k] holds a block.
     std::uint32_t available_ = 0;
+    bool has_large_blocks_ = false;
 };
 
 inline void FramePool::put(std::uint64_t at, unsigned order) {
@@ -134,6 +145,7 @@ inline std::optional<Hpa> FramePool::allocate(unsigned level) {
     head.state = Frame::State::allocated;
     head.order = static_cast<std::uint8_t>(order);
     data_.references[level - 1][at >> order] = 1;
+    if (level > 1) has_large_blocks_ = true;
     free_ -= std::uint64_t{1} << order;
     return address(at);
 }
@@ -217,6 +229,7 @@ inline void FramePool::split(Hpa frame, unsigned level) {
 }
 
 inline void FramePool::join(Hpa frame, unsigned level) {
+    has_large_blocks_ = true;
     std::uint64_t const at = index(frame);
     std::uint64_t const part = std::uint64_t{1} << shift(level - 1);
     for (unsigned i = 0; i < 512; ++i)

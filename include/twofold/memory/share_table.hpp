@@ -9,6 +9,7 @@
 #include <twofold/memory/swap_area.hpp>
 #include <twofold/paging/map.hpp>
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 
@@ -56,12 +57,30 @@ Duty share_entry(Format const& format, Hpa from, Hpa to, unsigned level, Memory&
     return duty_of_change(format, entry, kept, level);
 }
 
+/// Memory that has a faster way to do the same to a whole table: see share_entries().
+template <class Memory>
+concept SharesTables = requires(Memory& memory, Hpa hpa, std::uint32_t* counts) {
+    { memory.share_small_entries(hpa, hpa, counts) } -> std::same_as<void>;
+};
+
 /// Makes the entries of the table `from` those of `to` as well. `to` must be a frame of the
 /// caller's that nothing points to yet; all of it is overwritten. No path through `from` may allow
 /// writing: then nothing has to be invalidated.
 template <PagingFormat Format, class Memory>
 void share_entries(Format const& format, Hpa from, Hpa to, unsigned level, Memory& memory,
                    FramePool& pool, SwapArea* swap) {
+    // Where each entry is zero, or points to something that is counted in small frames, there is no
+    // case to distinguish.
+    if constexpr (SharesTables<Memory>) {
+        bool const small_only = level == 1 || !pool.has_large_blocks();
+        if (std::uint32_t* const counts = pool.counts_by_number();
+            counts != nullptr && small_only && swap == nullptr) {
+            std::uint32_t const of_nothing = counts[0];
+            memory.share_small_entries(from, to, counts);
+            counts[0] = of_nothing;
+            return;
+        }
+    }
     memory.zero(to, page_4k.bytes());
     for (std::uint64_t offset = 0; offset < page_4k.bytes();
          offset += sizeof(typename Format::Word)) {

@@ -1,0 +1,79 @@
+// The guests that there are, and whose turn it is.
+#pragma once
+
+#include "hv/vm/guest.hpp"
+#include "hv/vm/host.hpp"
+
+#include <cstdint>
+#include <expected>
+
+namespace twofold::hv {
+
+/// Runs guests by turns, each for as long as its weight says, until the last one has ended. A guest
+/// that is alone runs without being interrupted.
+class Scheduler {
+  public:
+    /// Clones are numbered from `first_clone` on.
+    Scheduler(Host const& host, std::uint32_t first_clone)
+        : host_(host), next_clone_(first_clone) {}
+    Scheduler(Scheduler const&) = delete;
+    Scheduler& operator=(Scheduler const&) = delete;
+
+    [[nodiscard]] Host const& host() const { return host_; }
+
+    /// Two frames for a guest: `vmcs`, and the one that the Guest is constructed in.
+    struct GuestFrames {
+        Hpa guest;
+        Hpa vmcs;
+    };
+    [[nodiscard]] std::expected<GuestFrames, SpaceError> allocate_guest();
+    void free_guest(GuestFrames const& frames);
+    /// Destroys a guest that does not wait, and frees its frames.
+    void remove(Guest& guest);
+
+    /// The guest gets its turn after all who wait already.
+    void add(Guest& guest);
+    /// Runs all of them to their ends, reports and frees them.
+    void run();
+    /// Somebody but the guest that runs waits for the processor.
+    [[nodiscard]] bool others_wait() const {
+        return !guests_.empty() && &guests_.front() != &guests_.back();
+    }
+
+    /// The guest is interrupted from time to time: others wait, or frames are zeroed for it.
+    [[nodiscard]] bool takes_turns(Guest const& guest) const;
+
+    /// Makes the guest's VMCS the current one, which must be a VMCS already, and its state the
+    /// processor's.
+    void switch_to(Guest& guest);
+
+    /// Makes the stock of zeroed frames fuller, if `guest` takes from it.
+    void refill_stock(Guest& guest);
+    /// Gives the frames that the hypervisor has for later back to the pool. False when there were
+    /// none.
+    bool give_back_stock();
+    /// After an allocation has failed: whether it may succeed now.
+    [[gnu::cold, gnu::noinline]] bool can_find_frames(SpaceError error) {
+        return error == SpaceError::out_of_frames && give_back_stock();
+    }
+
+    [[nodiscard]] std::uint32_t take_clone_number() { return next_clone_++; }
+
+  private:
+    using Waiting =
+        boost::intrusive::member_hook<Guest, boost::intrusive::list_member_hook<>, &Guest::waiting>;
+    using List =
+        boost::intrusive::list<Guest, Waiting, boost::intrusive::constant_time_size<false>>;
+
+    void give_turn(Guest& guest);
+    void end(Guest& guest);
+
+    Host const& host_;
+    /// In front: whose turn it is.
+    List guests_;
+    /// Whose state the processor holds.
+    Guest* loaded_ = nullptr;
+    std::uint32_t next_clone_;
+};
+
+} // namespace twofold::hv

@@ -1,0 +1,206 @@
+#include "bench/memory.hpp"
+
+#include "cli/launch_options.hpp"
+#include "cli/progress.hpp"
+#include "cli/session.hpp"
+#include "system/failure.hpp"
+
+#include <twofold/memory/frame_metadata.hpp>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace twofold::vmm {
+
+namespace {
+
+constexpr std::string_view memory_source =
+    "Bochs 2.7, corei7_icelake_u: ticks are instructions, read by the guest; median of 5";
+constexpr std::string_view count_source = "frames in use as the hypervisor reports them, in Bochs";
+
+/// What a figure of the guests is called here and measured against. The copy is in a break.
+struct MemoryYardstick {
+    std::string_view figure;
+    std::string_view name;
+    std::optional<double> floor;
+    std::optional<double> goal;
+    std::string_view note;
+};
+
+constexpr std::array memory_yardsticks{
+    MemoryYardstick{"clone_m16", "clone_16m", {}, 2500, "a clone, 16 MiB touched; EPT A/D off"},
+    MemoryYardstick{"clone_m512", "clone_512m", {}, 2500, "the same with 512 MiB touched"},
+    MemoryYardstick{"cow_break_m16", "cow_break", 565, 1200,
+                    "first write to a shared page, the "
+                    "way to it private; floor: 53 and 512 "
+                    "to copy"},
+    MemoryYardstick{"unshare_table_m16", "unshare_table", 512 * 4, 2600,
+                    "each table that is shared on the way adds this; 512 entries present; floor: 4 "
+                    "an entry"},
+};
+
+/// A launch of the benchmark, with what its clones are expected to hold.
+struct FrameCase {
+    std::uint64_t clones;
+    std::uint64_t pages;
+
+    /// Three frames a clone: the root of its EPT, its VMCS, and the hypervisor's record of it. One
+    /// that writes has its own tables on two levels and for each 512 pages, and the pages.
+    [[nodiscard]] std::uint64_t closed_form(std::uint64_t base) const {
+        std::uint64_t const tables = pages == 0 ? 0 : 2 + (pages + 511) / 512;
+        return base + clones * (3 + tables + pages);
+    }
+    /// When the last clone has written its last page, and room to spare.
+    [[nodiscard]] std::uint64_t ticks() const {
+        return 10'000'000 + clones * (250'000 + pages * 4'000);
+    }
+    [[nodiscard]] std::vector<std::string> arguments() const {
+        return {"frames",
+                "--clones",
+                std::to_string(clones),
+                "--pages",
+                std::to_string(pages),
+                "--ticks",
+                std::to_string(ticks())};
+    }
+};
+constexpr std::array frame_cases{FrameCase{0, 0},   FrameCase{100, 0},  FrameCase{100, 16},
+                                 FrameCase{100, 1}, FrameCase{16, 512}, FrameCase{16, 4096}};
+
+class MemoryBenchmark {
+  public:
+    explicit MemoryBenchmark(Context& context)
+        : context_(context), progress_(context.outputs.err, "measuring") {}
+
+    std::vector<BenchmarkResult> run() {
+        add("memory",
+            {"costs", "--touch", "16", "--touch", "64", "--touch", "256", "--touch", "512"}, 560);
+        add("memory", {"costs", "--touch", "16"}, 560);
+        plan_.guests.back().accessed_dirty = true;
+        add("memory", {"depth"}, 64);
+        plan_.guests.back().weight = 10;
+        add("memory", {"number"}, 64);
+        add("exits", {}, 64);
+        add("exits", {}, 64);
+        plan_.guests.back().zeroed_stock = true;
+        first_frames_ = plan_.guests.size();
+        for (auto const& one : frame_cases) {
+            add("memory", one.arguments(), 64);
+            plan_.guests.back().weight = 1;
+        }
+        launch();
+        return std::move(results_);
+    }
+
+  private:
+    void add(std::string guest, std::vector<std::string> const& arguments,
+             std::uint64_t mebibytes) {
+        GuestOptionTexts how;
+        how.memory = std::to_string(mebibytes) + "M";
+        how.accessed_dirty = "off";
+        plan_.guests.push_back(how.plan(guest, arguments));
+        plan_.guests.back().weight = 255;
+    }
+
+    void launch() {
+        EngineOptionTexts on;
+        on.machine_memory = "800M";
+        auto const engine = on.make();
+        EventLoop loop{context_.signals};
+        Session session{*engine, plan_, loop, {}};
+        Run* const run = &session.run();
+        finish_all(loop, {&run, 1}, progress_.ticker());
+        session.finish();
+        progress_.make_way_for("\n");
+        if (auto const failure = session.failure(Style{false}); !failure.empty())
+            throw Failure{"the guests could not be run: " + failure};
+        if (session.exit_status() != 0) throw Failure{"one of the guests failed"};
+        read(session.report());
+    }
+
+    static std::optional<double> figure(GuestReport const& guest, std::string_view name) {
+        auto const found = std::ranges::find(guest.figures, name, &record::Figure::name);
+        if (found == guest.figures.end()) return std::nullopt;
+        return static_cast<double>(found->value);
+    }
+
+    void put(std::string name, std::string unit, std::optional<double> value,
+             std::optional<double> floor, std::optional<double> goal, std::string_view source,
+             std::string_view note) {
+        results_.push_back({std::move(name), std::move(unit), value, floor, std::nullopt, goal,
+                            std::string{source}, std::string{note}});
+    }
+
+    void read(RunReport const& report) {
+        auto const& guests = report.guests();
+        for (auto const& yardstick : memory_yardsticks) {
+            put(std::string{yardstick.name}, "ticks", figure(guests[0], yardstick.figure),
+                yardstick.floor, yardstick.goal, memory_source, yardstick.note);
+        }
+        put("first_write_4k", "ticks", figure(guests[4], "first_write_4k"), 565, 800, memory_source,
+            "first write to a page, zeroed then");
+        put("first_write_4k_stock", "ticks", figure(guests[5], "first_write_4k"), 53, 200,
+            memory_source, "the same, from a stock of frames zeroed before");
+        put("bytes_per_frame", "bytes",
+            static_cast<double>(FrameMetadata::bytes_for(1 << 18)) / (1 << 18), {}, 32,
+            "computed from the layout", "what the allocator keeps for each frame");
+        put("ept_tables_512m", "frames",
+            static_cast<double>(guests[0].stop->activity->table_frames), 257, 262 + 16,
+            count_source, "for 512 MiB by 4 KiB pages; goal: 0.2 % and 16");
+        read_growth(guests);
+        read_frames(report);
+    }
+
+    /// All other figures, as they are called.
+    void read_growth(std::vector<GuestReport> const& guests) {
+        for (auto const& guest : guests) {
+            if (guest.name != "memory") continue;
+            bool const with_bits = guest.number == 1;
+            for (auto const& one : guest.figures) {
+                put(one.name + (with_bits ? "_ad_on" : ""), "ticks", static_cast<double>(one.value),
+                    {}, {}, memory_source,
+                    with_bits ? "EPT A/D on: the walk behind a clone writes to guest tables" : "");
+            }
+        }
+    }
+
+    /// The guests of a case end at the same tick, so the one that found the most frames in use
+    /// found those of all.
+    void read_frames(RunReport const& report) {
+        std::array<std::uint64_t, frame_cases.size()> in_use{};
+        for (auto const& guest : report.guests()) {
+            std::uint64_t number = guest.number;
+            while (report_of(report, number).start->cloned_from)
+                number = *report_of(report, number).start->cloned_from;
+            if (number < first_frames_ || number >= plan_.guests.size()) continue;
+            auto& most = in_use[number - first_frames_];
+            most = std::max(most, guest.stop->activity->frames_in_use.value_or(0));
+        }
+        for (std::size_t i = 1; i < frame_cases.size(); ++i) {
+            auto const& one = frame_cases[i];
+            auto const expected = static_cast<double>(one.closed_form(in_use[0]));
+            put(fmt::format("frames_{}_clones_{}_pages", one.clones, one.pages), "frames",
+                static_cast<double>(in_use[i]), expected, expected, count_source,
+                fmt::format("closed form: {} + N x (3 + tables + W)", in_use[0]));
+        }
+    }
+    static GuestReport const& report_of(RunReport const& report, std::uint64_t number) {
+        return *std::ranges::lower_bound(report.guests(), number, {}, &GuestReport::number);
+    }
+
+    Context& context_;
+    Progress progress_;
+    LaunchPlan plan_;
+    std::size_t first_frames_ = 0;
+    std::vector<BenchmarkResult> results_;
+};
+
+} // namespace
+
+std::vector<BenchmarkResult> bench_memory(Context& context) {
+    return MemoryBenchmark{context}.run();
+}
+
+} // namespace twofold::vmm
