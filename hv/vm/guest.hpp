@@ -1,11 +1,11 @@
 // One guest: its space, its virtual processor's state beside the VMCS, its devices and its figures.
 #pragma once
 
-#include "hv/device/guest_uart.hpp"
 #include "hv/vm/host_memory.hpp"
 
 #include <twofold/abi/text.hpp>
 #include <twofold/arch/vm_exit_reason.hpp>
+#include <twofold/device/guest_uart.hpp>
 
 #include <algorithm>
 #include <array>
