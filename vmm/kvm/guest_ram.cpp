@@ -56,9 +56,9 @@ GuestRam GuestRam::zeroed(std::uint64_t bytes, PageSize page) {
     return {std::move(mapping), part, page};
 }
 
-GuestRam GuestRam::copy_of(FileDescriptor const& file, std::uint64_t bytes) {
+GuestRam GuestRam::copy_of(FileDescriptor const& file, std::uint64_t bytes, std::uint64_t offset) {
     auto mapping = Mapping::make(bytes, read_write, without_reserve, file.get(),
-                                 "can't map a copy of guest memory");
+                                 "can't map a copy of guest memory", offset);
     auto const part = mapping.span();
     return {std::move(mapping), part, page_4k};
 }
@@ -108,16 +108,28 @@ std::uint64_t GuestRam::resident_pages() const {
         std::ranges::count_if(resident, [](unsigned char one) { return (one & 1) != 0; }));
 }
 
-std::uint64_t GuestRam::private_pages() const {
-    // "pagemap" of Linux's admin guide: bit 63 present, bit 61 page of a file or shared.
+std::vector<std::uint64_t> GuestRam::page_map() const {
     FileDescriptor const map{open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
     std::uint64_t const pages = bytes_.size() / page_4k.bytes();
     std::vector<std::uint64_t> entries(pages);
     auto const at = reinterpret_cast<std::uintptr_t>(bytes_.data()) / page_4k.bytes() * 8;
-    if (pread(map.get(), entries.data(), pages * 8, static_cast<off_t>(at)) < 0) return 0;
-    return static_cast<std::uint64_t>(std::ranges::count_if(entries, [](std::uint64_t entry) {
+    if (pread(map.get(), entries.data(), pages * 8, static_cast<off_t>(at)) < 0) entries.clear();
+    return entries;
+}
+
+std::uint64_t GuestRam::private_pages() const {
+    // "pagemap" of Linux's admin guide: bit 63 present, bit 61 page of a file or shared.
+    return static_cast<std::uint64_t>(std::ranges::count_if(page_map(), [](std::uint64_t entry) {
         return (entry >> 63 & 1) != 0 && (entry >> 61 & 1) == 0;
     }));
+}
+
+std::vector<std::uint64_t> GuestRam::touched_pages() const {
+    auto const entries = page_map();
+    std::vector<std::uint64_t> touched;
+    for (std::uint64_t page = 0; page < entries.size(); ++page)
+        if ((entries[page] >> 63 & 1) != 0) touched.push_back(page);
+    return touched;
 }
 
 } // namespace twofold::vmm::kvm

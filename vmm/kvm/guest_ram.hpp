@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <expected>
 #include <span>
+#include <vector>
 
 namespace twofold::vmm::kvm {
 
@@ -23,8 +24,10 @@ class GuestRam {
     /// by: 4K, 2M (transparent huge pages, where it finds them) or 1G (from its reserve). Throws
     /// Failure.
     static GuestRam zeroed(std::uint64_t bytes, PageSize page);
-    /// A private view of a file's first `bytes`, copied page by page where it is written to.
-    static GuestRam copy_of(FileDescriptor const& file, std::uint64_t bytes);
+    /// A private view of `bytes` of a file from `offset`, a multiple of 4096, on; copied page by
+    /// page where it is written to.
+    static GuestRam copy_of(FileDescriptor const& file, std::uint64_t bytes,
+                            std::uint64_t offset = 0);
     /// The file itself, for making a template.
     static GuestRam shared(FileDescriptor const& file, std::uint64_t bytes);
 
@@ -43,8 +46,13 @@ class GuestRam {
     [[nodiscard]] std::uint64_t resident_pages() const;
     /// 4 KiB pages that belong to this process alone, of a copy_of().
     [[nodiscard]] std::uint64_t private_pages() const;
+    /// The numbers of the 4 KiB pages that were touched through this mapping.
+    [[nodiscard]] std::vector<std::uint64_t> touched_pages() const;
 
   private:
+    /// What Linux's pagemap says of each 4 KiB page.
+    [[nodiscard]] std::vector<std::uint64_t> page_map() const;
+
     GuestRam(Mapping mapping, std::span<std::byte> bytes, PageSize page)
         : mapping_(std::move(mapping)), bytes_(bytes), page_(page) {}
     [[nodiscard]] bool holds(Gpa gpa, std::uint64_t bytes) const {

@@ -9,7 +9,7 @@
 #include "kvm/processor_thread.hpp"
 #include "kvm/userfault.hpp"
 
-#include <atomic>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
@@ -24,6 +24,11 @@ struct RunOptions {
     std::uint64_t fault_window = 16;
     /// seccomp and dropped privileges for the guest's thread.
     bool confined = true;
+    /// A snapshot that the guest goes on from; its plan then only names it and limits its time.
+    std::filesystem::path restore_from = {};
+    /// Freeze the guest after so many exits, and save it to `save_to`.
+    std::optional<std::uint64_t> freeze_after = std::nullopt;
+    std::filesystem::path save_to = {};
 };
 
 class GuestRun final : public Run {
@@ -43,8 +48,12 @@ class GuestRun final : public Run {
     /// What the guest consists of; the order is that of making.
     struct Parts;
 
-    void prepare(GuestPlan const& plan, RunOptions const& options);
+    void prepare(GuestPlan const& plan);
+    void start_thread();
     void on_outbox();
+    void keep_results();
+
+    RunOptions options_;
 
     Sinks sinks_;
     EventLoop& loop_;

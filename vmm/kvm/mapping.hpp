@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -27,7 +28,7 @@ class Mapping {
 
     /// As mmap; throws SystemFailure with `what` in it. `descriptor` -1: anonymous memory.
     static Mapping make(std::size_t bytes, int protection, int flags, int descriptor,
-                        char const* what);
+                        char const* what, std::uint64_t offset = 0);
 
     [[nodiscard]] std::byte* begin() const { return static_cast<std::byte*>(begin_); }
     [[nodiscard]] std::size_t bytes() const { return bytes_; }

@@ -3,6 +3,7 @@
 #include "kvm/crash_text.hpp"
 #include "kvm/exit_names.hpp"
 #include "kvm/explain.hpp"
+#include "kvm/processor_state.hpp"
 #include "kvm/ticks.hpp"
 #include "system/failure.hpp"
 
@@ -82,8 +83,15 @@ std::map<std::string, std::uint64_t> ProcessorThread::exits() const {
 Stop ProcessorThread::run() {
     std::uint64_t const entered = read_ticks();
     std::optional<Stop> stop;
+    std::uint64_t made = 0;
     while (!stop) {
+        if (freeze_after_ && made >= *freeze_after_) {
+            complete_exit(processor_);
+            stop = Stop{"frozen", 0, ""};
+            break;
+        }
         int const error_number = processor_.enter();
+        if (error_number == 0) ++made;
         stop = error_number == 0 ? on_exit() : on_return(error_number);
         if (!stop) stop = requested_stop();
     }

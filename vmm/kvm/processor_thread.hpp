@@ -11,6 +11,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -29,10 +30,14 @@ class ProcessorThread {
     /// Makes the guest leave, with this end. The first of several counts.
     void request_stop(Stop stop);
 
+    /// Ends the guest with the reason "frozen" once it has made so many exits, each of them whole.
+    void freeze_after(std::uint64_t exits) { freeze_after_ = exits; }
+
     /// To be called from `after`.
     [[nodiscard]] std::map<std::string, std::uint64_t> exits() const;
     [[nodiscard]] std::uint64_t ticks() const { return ticks_; }
     [[nodiscard]] PortBus const& ports() const { return ports_; }
+    void set_uart(GuestUart const& uart) { ports_.set_uart(uart); }
     [[nodiscard]] std::uint64_t unknown_mmio() const { return unknown_mmio_; }
 
     /// Runs the guest on the calling thread, until it ends or is told to leave.
@@ -52,6 +57,7 @@ class ProcessorThread {
     PortBus ports_;
     std::array<std::uint64_t, 64> exits_{};
     std::uint64_t unknown_mmio_ = 0;
+    std::optional<std::uint64_t> freeze_after_;
     std::uint64_t ticks_ = 0;
     std::mutex mutex_;
     std::optional<Stop> requested_;

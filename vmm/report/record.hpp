@@ -104,6 +104,11 @@ struct Activity {
     std::uint64_t memory_frames;
     std::uint64_t table_frames;
     Violations violations;
+    /// Under KVM: what its kernel counted of the machine, by its own names.
+    std::map<std::string, std::uint64_t> kernel = {};
+    /// Under KVM: the faults that our own handler answered, by the ticks that they took at the
+    /// least, doubling.
+    std::map<std::uint64_t, std::uint64_t> fault_histogram = {};
 };
 
 struct GuestStop {
