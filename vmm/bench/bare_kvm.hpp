@@ -1,5 +1,5 @@
-// KVM's system calls made bare: the floor of benchmarks. What they return is checked, and nothing else
-// is done.
+// KVM's system calls made bare: the floor of benchmarks. What they return is checked, and nothing
+// else is done.
 #pragma once
 
 #include "kvm/device.hpp"

@@ -11,8 +11,8 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
-#include <deque>
 #include <cstdio>
+#include <deque>
 #include <fstream>
 #include <memory>
 

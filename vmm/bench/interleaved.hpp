@@ -15,8 +15,8 @@ struct Turns {
     std::vector<double> floor;
 };
 
-/// Takes turns until there were enough of them, or it has taken some seconds. Each function does the
-/// thing once and returns the seconds that count.
+/// Takes turns until there were enough of them, or it has taken some seconds. Each function does
+/// the thing once and returns the seconds that count.
 Turns take_turns(std::function<double()> const& ours, std::function<double()> const& floor);
 
 double median_of(std::vector<double> values);

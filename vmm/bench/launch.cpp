@@ -64,14 +64,14 @@ std::vector<BenchmarkResult> bench_launch(Context&) {
     if (auto const reason = kvm::why_unusable(); !reason.empty()) throw Failure{reason};
     auto const floor = own_program().parent_path() / "twofold_launch_floor";
     if (!std::filesystem::exists(floor))
-        throw Failure{fmt::format("{} is missing: build it, it is what a launch is measured against",
-                                  floor.string())};
+        throw Failure{fmt::format(
+            "{} is missing: build it, it is what a launch is measured against", floor.string())};
     auto const command = launched_command().string();
     double peak = 0;
     auto const turns = take_turns(
         [&] {
-            auto const one =
-                launch({command, "run", "hello", "--engine", "kvm", "--guest-page", "2m", "--quiet"});
+            auto const one = launch(
+                {command, "run", "hello", "--engine", "kvm", "--guest-page", "2m", "--quiet"});
             peak = std::max(peak, one.peak_kibibytes);
             return one.seconds;
         },

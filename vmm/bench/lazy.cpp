@@ -110,7 +110,8 @@ double run_bare(LazyBench const& bench, bool userfault, bool eager) {
     machine.map(-1, TouchLoop::memory_bytes);
     auto* const memory = static_cast<std::byte*>(machine.memory);
     if (eager)
-        check_bare(madvise(memory, machine.memory_bytes, MADV_POPULATE_WRITE), "MADV_POPULATE_WRITE");
+        check_bare(madvise(memory, machine.memory_bytes, MADV_POPULATE_WRITE),
+                   "MADV_POPULATE_WRITE");
     TouchLoop::load({memory, machine.memory_bytes});
     std::unique_ptr<BareUserfault> handler;
     if (userfault)

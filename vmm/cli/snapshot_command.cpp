@@ -6,6 +6,7 @@
 #include "kvm/kvm_engine.hpp"
 #include "kvm/snapshot_file.hpp"
 #include "report/run_text.hpp"
+#include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -39,10 +40,9 @@ int run_under_kvm(Context& context, GuestPlan plan, kvm::RunOptions const& optio
     launch.guests.push_back(std::move(plan));
     KvmEngine engine{options};
     EventLoop loop{context.signals};
-    Session session{engine,
-                    launch,
-                    loop,
-                    {.console = [&](std::string_view text) { context.outputs.out.write(text); }}};
+    Session session{engine, launch, loop, {.console = [&](std::string_view text) {
+                        context.outputs.out.write(text);
+                    }}};
     Run* const run = &session.run();
     finish_all(loop, {&run, 1});
     session.finish();
@@ -54,9 +54,9 @@ int run_under_kvm(Context& context, GuestPlan plan, kvm::RunOptions const& optio
 
 int save_snapshot(Context& context, SnapshotOptions const& options) {
     auto plan = options.how.plan(options.guest, options.arguments);
-    int const status = run_under_kvm(
-        context, std::move(plan),
-        {.freeze_after = options.after_exits, .save_to = options.file}, options.quiet);
+    int const status = run_under_kvm(context, std::move(plan),
+                                     {.freeze_after = options.after_exits, .save_to = options.file},
+                                     options.quiet);
     if (status == exit_success && !options.quiet)
         context.outputs.err.write(fmt::format("saved to {}\n", options.file));
     return status;

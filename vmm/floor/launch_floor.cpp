@@ -1,5 +1,6 @@
-// The floor of a launch: the system calls that it takes to run a greeting under KVM, made bare, from
-// exec to exit. 64 MiB of memory, 64-bit mode over pages of 2M, as `twofold run hello --guest-page 2m`.
+// The floor of a launch: the system calls that it takes to run a greeting under KVM, made bare,
+// from exec to exit. 64 MiB of memory, 64-bit mode over pages of 2M, as `twofold run hello
+// --guest-page 2m`.
 #include "kvm/kvm_api.hpp"
 
 #include <fcntl.h>
@@ -77,9 +78,9 @@ int main() {
     int const device = open("/dev/kvm", O_RDWR | O_CLOEXEC);
     if (ioctl(device, KVM_GET_API_VERSION, 0) != KVM_API_VERSION) return 1;
     int const machine = ioctl(device, KVM_CREATE_VM, 0);
-    auto* const memory = static_cast<unsigned char*>(
-        mmap(nullptr, memory_bytes, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    auto* const memory =
+        static_cast<unsigned char*>(mmap(nullptr, memory_bytes, PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     if (memory == MAP_FAILED) return 1;
     madvise(memory, memory_bytes, MADV_NOHUGEPAGE);
     map_memory(memory);

@@ -194,9 +194,10 @@ void GuestRun::keep_results() {
     if (parts.snapshot) parts.snapshot->record_touched(parts.ram->touched_pages());
     if (options_.save_to.empty()) return;
     if (parts.end_reason != "frozen")
-        throw Failure{fmt::format("the guest ended ({}) before it was to be frozen: no snapshot was "
-                                  "written; freeze it after fewer exits",
-                                  parts.end_reason)};
+        throw Failure{
+            fmt::format("the guest ended ({}) before it was to be frozen: no snapshot was "
+                        "written; freeze it after fewer exits",
+                        parts.end_reason)};
     write_snapshot(options_.save_to,
                    {.name = parts.name,
                     .memory_bytes = parts.ram->bytes().size(),

@@ -67,7 +67,8 @@ ProcessorState read_state(Device const& device, Processor const& processor,
         table.count = 1;
         table.entries[0].index = msr;
         // The list holds some that this processor model does not have.
-        if (ioctl(processor.get(), KVM_GET_MSRS, &table) == 1) state.msrs.push_back(table.entries[0]);
+        if (ioctl(processor.get(), KVM_GET_MSRS, &table) == 1)
+            state.msrs.push_back(table.entries[0]);
     }
     return state;
 }
@@ -91,7 +92,8 @@ void write_state(Processor& processor, ProcessorState const& state) {
     MsrTable table{};
     table.count = static_cast<std::uint32_t>(std::min(state.msrs.size(), most_state_msrs));
     std::copy_n(state.msrs.begin(), table.count, table.entries);
-    auto const set = static_cast<std::uint32_t>(TWOFOLD_KVM_CALL(processor.get(), KVM_SET_MSRS, &table));
+    auto const set =
+        static_cast<std::uint32_t>(TWOFOLD_KVM_CALL(processor.get(), KVM_SET_MSRS, &table));
     if (set != table.count)
         throw Failure{fmt::format("this kernel does not take model-specific register {:#x}, which "
                                   "the state holds",

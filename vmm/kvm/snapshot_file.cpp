@@ -163,8 +163,8 @@ void write_snapshot(std::filesystem::path const& file, SnapshotHead const& head,
     Preamble preamble{.magic = snapshot_magic,
                       .version = snapshot_version,
                       .head_bytes = static_cast<std::uint32_t>(encoded.size()),
-                      .memory_offset = pages_for(sizeof(Preamble) + encoded.size(), page_4k) *
-                                       page_4k.bytes(),
+                      .memory_offset =
+                          pages_for(sizeof(Preamble) + encoded.size(), page_4k) * page_4k.bytes(),
                       .memory_bytes = memory.size(),
                       .checksum = 0};
     preamble.checksum = checksum_of(preamble, encoded);
@@ -210,9 +210,8 @@ std::vector<std::uint64_t> SnapshotFile::touched_pages() const {
     auto const bytes = read_file(touched_file(), std::uint64_t{1} << 30);
     std::vector<std::uint64_t> pages(bytes.size() / sizeof(std::uint64_t));
     std::memcpy(pages.data(), bytes.data(), pages.size() * sizeof(std::uint64_t));
-    std::erase_if(pages, [&](std::uint64_t page) {
-        return page >= head_.memory_bytes / page_4k.bytes();
-    });
+    std::erase_if(pages,
+                  [&](std::uint64_t page) { return page >= head_.memory_bytes / page_4k.bytes(); });
     return pages;
 }
 

@@ -1,5 +1,5 @@
-// A frozen guest in a file: a checked head with the processor's state, then the memory, mapped lazily
-// and copy-on-write at the next start.
+// A frozen guest in a file: a checked head with the processor's state, then the memory, mapped
+// lazily and copy-on-write at the next start.
 #pragma once
 
 #include "kvm/guest_ram.hpp"
