@@ -17,9 +17,10 @@ using namespace twofold::test;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-CommandResult run_hostile(std::string const& behaviour, std::vector<std::string> more = {}) {
-    std::vector<std::string> words{TWOFOLD_COMMAND, "run", "hostile", "--memory", "8M"};
-    std::ranges::copy(more, std::back_inserter(words));
+CommandResult run_hostile(std::string const& behaviour,
+                          std::vector<std::string> const& how = {"--memory", "8M"}) {
+    std::vector<std::string> words{TWOFOLD_COMMAND, "run", "hostile"};
+    std::ranges::copy(how, std::back_inserter(words));
     words.insert(words.end(), {"--", behaviour});
     return run_command({.words = words});
 }
@@ -74,10 +75,11 @@ TEST_CASE("a guest that ends by itself makes the command exit with its code") {
 
 TEST_CASE(
     "a guest for which the machine has too little memory is ended, and the figures are named") {
-    auto const result = run_hostile("touch-everything", {"--machine-memory", "16M"});
+    auto const result =
+        run_hostile("touch-everything", {"--memory", "80M", "--machine-memory", "64M"});
     INFO(result.err);
     CHECK(result.status == 1);
-    CHECK(holds(result.err, {"out of frames", "no frame is left", "0x800000"}));
+    CHECK(holds(result.err, {"out of frames", "no frame is left", "would end at 0x5000000"}));
 }
 
 TEST_CASE("Ctrl-C ends the emulator, and leaves no process and no file") {

@@ -103,7 +103,7 @@ TEST_CASE("a guest that can't be loaded is refused before anything starts") {
     CHECK(holds(attempt(wrong_machine), {"e_machine at offset 0x12"}));
     CHECK(holds(attempt(whole, {"--memory", "1M"}), {"p_paddr", "guest memory"}));
 
-    CHECK(holds(bochs.run({"run", "nobody"}).err, {"no guest 'nobody'", "which has bad, g"}));
+    CHECK(holds(bochs.run({"run", "nobody"}).err, {"no guest 'nobody'", "which has bad", ", g"}));
     CHECK(holds(bochs.run({"run", ""}).err, {"no guest ''"}));
     CHECK(holds(bochs.run({"run", "/"}).err, {"Is a directory"}));
     CHECK(holds(bochs.run({"run", "/dev/zero"}).err, {"not a regular file"}));

@@ -44,6 +44,15 @@ TEST_CASE("a report keeps each guest's records together and ends with its last r
     CHECK(report.ticks_to_first_guest() == 100U);
 }
 
+TEST_CASE("the phases of the boot and the making of the guest add up to its first instruction") {
+    RunReport report;
+    report.add_line(R"({"record":"boot","processor":"p","memory_bytes":1,"phases":[)"
+                    R"({"name":"a","ticks":30},{"name":"b","ticks":45}]})");
+    CHECK_FALSE(report.ticks_to_make_first_guest());
+    report.add_line(start(0));
+    CHECK(report.ticks_to_make_first_guest() == 25U);
+}
+
 TEST_CASE("a guest that could not be loaded stops without having started") {
     RunReport report;
     report.add_line(stop(0));

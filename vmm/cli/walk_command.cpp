@@ -109,7 +109,7 @@ std::string comparison_text(std::string_view name, WalkComparison const& compari
 class WalkCommand {
   public:
     WalkCommand(Context& context, WalkOptions const& options)
-        : outputs_(context.outputs), options_(options), loop_(context.signals),
+        : outputs_(context.outputs), options_(options), json_(options.json), loop_(context.signals),
           progress_(outputs_.err, "walking") {}
 
     int run() {
@@ -145,9 +145,8 @@ class WalkCommand {
     void print() {
         std::span<record::Walk const> native;
         if (beside_) native = beside_->walks();
-        JsonOutput const json{options_.json};
-        if (json.wanted()) json.write(walks_document(main_->walks(), native), outputs_.out);
-        if (!json.is_standard_output()) print_text(native);
+        if (json_.wanted()) json_.write(walks_document(main_->walks(), native), outputs_.out);
+        if (!json_.is_standard_output()) print_text(native);
         Style const style{outputs_.err.wants_colour()};
         for_each_run([&](WalkRun& run) { outputs_.err.write(run.session().failure(style)); });
     }
@@ -172,6 +171,7 @@ class WalkCommand {
 
     Outputs& outputs_;
     WalkOptions const& options_;
+    JsonOutput json_;
     EventLoop loop_;
     Progress progress_;
     std::optional<WalkRun> main_;

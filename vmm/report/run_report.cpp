@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace twofold::vmm {
@@ -19,6 +20,15 @@ bool RunReport::add_line(std::string_view line) {
 std::optional<std::uint64_t> RunReport::ticks_to_first_guest() const {
     if (guests_.empty() || !guests_.front().start) return std::nullopt;
     return guests_.front().start->ticks_to_entry;
+}
+
+std::optional<std::uint64_t> RunReport::ticks_to_make_first_guest() const {
+    auto const all = ticks_to_first_guest();
+    if (!all || !boot_) return std::nullopt;
+    std::uint64_t before = 0;
+    for (auto const& phase : boot_->phases)
+        before += phase.ticks;
+    return *all - std::min(before, *all);
 }
 
 GuestReport& RunReport::running(std::uint64_t guest, char const* kind) {

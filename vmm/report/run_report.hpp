@@ -36,6 +36,9 @@ class RunReport {
     /// Ticks from the first instruction of the loader to the first of the first guest, if one
     /// started.
     [[nodiscard]] std::optional<std::uint64_t> ticks_to_first_guest() const;
+    /// What of that came after the last of the boot's phases: the frame pool, VMX operation, the
+    /// guest's space and what is loaded into it.
+    [[nodiscard]] std::optional<std::uint64_t> ticks_to_make_first_guest() const;
 
   private:
     void add(record::Boot boot);

@@ -109,6 +109,8 @@ std::string start_text(RunReport const& report, Style const& style) {
         for (auto const& phase : report.boot()->phases)
             table.add(fact("  " + phase.name, grouped(phase.ticks)));
     }
+    if (auto const ticks = report.ticks_to_make_first_guest())
+        table.add(fact("  make_guest", grouped(*ticks)));
     std::string const rows = table.render(2);
     if (rows.empty()) return {};
     return style.heading("from the hypervisor's first instruction") + '\n' + rows;
