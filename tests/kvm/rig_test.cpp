@@ -19,7 +19,7 @@ namespace {
 
 /// Each part runs under a name, between two marks that tell its output and status.
 constexpr char const* rig_commands = R"(
-part() { name=$1; shift; echo "@begin $name"; "$@" 2>&1; echo "@end $name $?"; }
+part() { name=$1; shift; echo "@begin $name"; "$@" 2>&1; status=$?; echo; echo "@end $name $status"; }
 part doctor twofold doctor
 part hello twofold run hello --engine kvm --quiet -- world --exit 7
 part auto twofold run hello --engine auto --quiet -- world --exit 7
@@ -49,6 +49,7 @@ std::map<std::string, Part> parts_of(std::string const& text) {
             name = line.substr(7);
         } else if (line.starts_with("@end " + name + " ")) {
             parts[name].status = std::stoi(line.substr(6 + name.size()));
+            parts[name].out.pop_back(); // the newline before the mark
             name.clear();
         } else if (!name.empty()) {
             parts[name].out += line + '\n';
