@@ -33,7 +33,7 @@ build() {
 
 # build_command: the command of the release preset and all that it runs. Silent when up to date.
 build_command() {
-    local targets=(twofold hypervisor_image guests)
+    local targets=(twofold hypervisor_image guests twofold_static twofold_launch_floor kvm_rig_init)
     if [[ -f $tree/build/release/build.ninja ]] && command -v ninja >/dev/null; then
         # Without --dry-run Ninja would say so each time.
         [[ $(ninja -C "$tree/build/release" -n "${targets[@]}" 2>/dev/null) != *"no work to do."* ]] ||

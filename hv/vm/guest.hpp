@@ -2,7 +2,6 @@
 #pragma once
 
 #include "hv/device/guest_console.hpp"
-#include "hv/device/guest_uart.hpp"
 #include "hv/vm/host_memory.hpp"
 #include "hv/vm/processor_state.hpp"
 #include "hv/vm/time_limit.hpp"
@@ -11,6 +10,7 @@
 #include <twofold/abi/disk_image.hpp>
 #include <twofold/abi/text.hpp>
 #include <twofold/arch/vm_exit_reason.hpp>
+#include <twofold/device/guest_uart.hpp>
 
 #include <boost/intrusive/list.hpp>
 

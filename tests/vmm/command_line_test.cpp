@@ -42,15 +42,21 @@ TEST_CASE("usage errors exit with 2, say what would be right, and start nothing"
              {{"run", "g", "--populate", "now"}, "neither lazy nor eager"},
              {{"run", "g", "--timeout", "-1"}, "--timeout"},
              {{"run", "g", "--timeout", "soon"}, "write seconds"},
-             {{"run", "g", "--engine", "vmware"}, "there are bochs and qemu"},
+             {{"run", "g", "--engine", "vmware"}, "there are bochs, qemu, kvm and auto"},
              {{"run", "g", "--cpu", "x,count=2"}, "not a processor model"},
              {{"run", "g", "--machine-memory", "1K"}, "multiple of 1M"},
              {{"run", "g", "--native", "--host-page", "4k"}, "excludes"},
              {{"run", "g", "--native", "--populate", "eager"}, "excludes"},
+             {{"walk", "g", "--check", "--engine", "kvm"}, "--check needs --engine bochs"},
+             {{"run", "g", "--engine", "kvm", "--cpu", "max"}, "engines that emulate a machine"},
+             {{"run", "g", "--engine", "kvm", "--lazy-by", "magic"},
+              "neither kernel nor userfault"},
+             {{"run", "g", "--engine", "kvm", "--fault-window", "3"}, "not a power of two"},
+             {{"run", "g", "--engine", "kvm", "--native"}, "needs an engine that emulates"},
              {{"walk", "g", "--check", "--engine", "qemu"}, "--check needs --engine bochs"},
              {{"image", "g"}, "--output is required"},
              {{"image", "g", "g", "--native", "-o", "i"}, "only one guest"},
-             {{"bench", "everything"}, "there is: exits"},
+             {{"bench", "everything"}, "exits, launch, clone, lazy"},
              {{"completion", "fish"}, "there is: bash"},
          }) {
         auto const result = bochs.run(words);
@@ -64,7 +70,8 @@ TEST_CASE("usage errors exit with 2, say what would be right, and start nothing"
 
 TEST_CASE("every command has help with examples, and help is success") {
     FakeBochs const bochs{"", ""};
-    for (auto const* const command : {"run", "walk", "image", "bench", "doctor", "completion"}) {
+    for (auto const* const command :
+         {"run", "walk", "image", "bench", "snapshot", "doctor", "completion"}) {
         auto const result = bochs.run({command, "--help"});
         CHECK(result.status == 0);
         CHECK(holds(result.out, {"Examples:", std::string{"twofold "} + command}));

@@ -1,6 +1,9 @@
 #include "bench/benchmarks.hpp"
 
+#include "bench/clone.hpp"
 #include "bench/exits.hpp"
+#include "bench/launch.hpp"
+#include "bench/lazy.hpp"
 #include "bench/memory.hpp"
 
 namespace twofold::vmm {
@@ -21,6 +24,18 @@ constexpr Benchmark all_benchmarks[] = {
      "the number of clones and the depth of sharing, and how many frames N clones hold that write\n"
      "W pages each: for these, floor and goal are the closed form.",
      bench_memory},
+    {"launch",
+     "hello under KVM from exec to exit, beside a static program of the same bare system calls,\n"
+     "in turns: medians and their ratio. Says what kind of KVM it ran on.",
+     bench_launch},
+    {"clone",
+     "copy-on-write clones under KVM: ready to run, out of a pool, reset, and their memory;\n"
+     "beside the same system calls made bare, in turns.",
+     bench_clone},
+    {"lazy",
+     "memory that comes in when a guest under KVM touches it first: by the kernel, beforehand,\n"
+     "and by userfaultfd; a page of 4K, beside the same system calls made bare, in turns.",
+     bench_lazy},
 };
 
 } // namespace

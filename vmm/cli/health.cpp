@@ -6,20 +6,15 @@
 #include "engine/emulated_machine.hpp"
 #include "engine/qemu.hpp"
 #include "image/disk_image.hpp"
+#include "kvm/device.hpp"
+#include "kvm/host.hpp"
 #include "report/style.hpp"
 #include "system/failure.hpp"
 #include "system/file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <linux/kvm.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <regex>
 
 namespace twofold::vmm {
@@ -106,30 +101,13 @@ Finding examine_qemu(Signals const& signals) {
     }
 }
 
-bool processor_has(std::string const& flag) {
-    std::ifstream information{"/proc/cpuinfo"};
-    for (std::string word; information >> word;)
-        if (word == flag) return true;
-    return false;
-}
-
-/// What KVM uses to run guests.
-std::string virtualization() {
-    if (processor_has("vmx")) return "VT-x";
-    if (processor_has("svm")) return "AMD-V";
-    return "software paging: the processor offers neither VT-x nor AMD-V, so timings of ring-0 "
-           "guest code mean nothing";
-}
-
 Finding examine_kvm() {
-    FileDescriptor const kvm{open("/dev/kvm", O_RDWR | O_CLOEXEC)};
-    if (!kvm.open()) {
-        return {"kvm", false, false, fmt::format("/dev/kvm: {}", std::strerror(errno)),
-                "not needed: Bochs works without"};
-    }
-    int const version = ioctl(kvm.get(), KVM_GET_API_VERSION, 0);
-    return {"kvm", version == KVM_API_VERSION, false,
-            fmt::format("/dev/kvm, API {}, by {}", version, virtualization())};
+    auto const host = kvm::examine_host();
+    if (auto const reason = kvm::why_unusable(); !reason.empty())
+        return {"kvm", false, false, reason, "not needed: Bochs works without"};
+    std::string detail = fmt::format("{}, by {}", kvm::device_path(), host.name);
+    if (!host.meaning.empty()) detail += fmt::format(": {}", host.meaning);
+    return {"kvm", true, false, detail};
 }
 
 Finding examine_memory() {

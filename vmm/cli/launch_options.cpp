@@ -4,6 +4,8 @@
 #include "cli/size.hpp"
 #include "engine/bochs.hpp"
 #include "engine/qemu.hpp"
+#include "kvm/device.hpp"
+#include "kvm/kvm_engine.hpp"
 #include "report/page_size_name.hpp"
 #include "report/style.hpp"
 #include "system/failure.hpp"
@@ -15,6 +17,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <bit>
 #include <iterator>
 #include <sstream>
 
@@ -138,9 +141,21 @@ GuestPlan GuestOptionTexts::plan(std::string const& guest,
 void EngineOptionTexts::add_to(CLI::App& command) {
     command
         .add_option("--engine", engine,
-                    "What runs the hypervisor: bochs emulates VT-x; qemu does not, so there the "
-                    "hypervisor says which capabilities are missing [bochs]")
-        ->type_name("bochs|qemu");
+                    "What runs the guest: bochs boots the hypervisor on an emulated processor with "
+                    "VT-x; qemu does so without VT-x, so there the hypervisor says which "
+                    "capabilities are missing; kvm is Linux's own, without the hypervisor; auto "
+                    "takes kvm where it works, else bochs [bochs]")
+        ->type_name("bochs|qemu|kvm|auto");
+    command
+        .add_option("--lazy-by", lazy_by,
+                    "Under KVM, who brings in memory at its first touch: the kernel, or a handler "
+                    "of this program's by userfaultfd, which counts and times each [kernel]")
+        ->type_name("kernel|userfault");
+    command
+        .add_option("--fault-window", fault_window,
+                    "Pages of 4K that this handler brings in at one fault, a power of two up to "
+                    "256 [16]")
+        ->type_name("N");
     command
         .add_option(
             "--cpu", cpu,
@@ -154,7 +169,23 @@ void EngineOptionTexts::add_to(CLI::App& command) {
         ->type_name("SIZE");
 }
 
+std::unique_ptr<Engine> EngineOptionTexts::make_kvm() const {
+    if (!cpu.empty() || !machine_memory.empty())
+        throw UsageError{"--cpu and --machine-memory are for engines that emulate a machine"};
+    if (lazy_by != "kernel" && lazy_by != "userfault")
+        throw UsageError{fmt::format("--lazy-by: '{}' is neither kernel nor userfault", lazy_by)};
+    if (!std::has_single_bit(fault_window) || fault_window > 256)
+        throw UsageError{
+            fmt::format("--fault-window: {} is not a power of two from 1 to 256", fault_window)};
+    return std::make_unique<KvmEngine>(kvm::RunOptions{
+        .lazy_by = lazy_by == "kernel" ? kvm::LazyBy::kernel : kvm::LazyBy::userfault,
+        .fault_window = fault_window});
+}
+
 std::unique_ptr<Engine> EngineOptionTexts::make(unsigned trace_windows) const {
+    if ((engine == "kvm" || engine == "auto") && trace_windows != 0)
+        throw UsageError{"--check needs --engine bochs: it prints what it reads"};
+    if (engine == "kvm" || (engine == "auto" && kvm::why_unusable().empty())) return make_kvm();
     std::optional<std::uint64_t> memory;
     if (!machine_memory.empty()) {
         memory = parse_size("--machine-memory", machine_memory);
@@ -169,9 +200,10 @@ std::unique_ptr<Engine> EngineOptionTexts::make(unsigned trace_windows) const {
                                                         .machine_memory = memory});
     }
     if (engine == "qemu") throw UsageError{"--check needs --engine bochs: it prints what it reads"};
-    if (engine != "bochs")
+    if (engine != "bochs" && engine != "auto") {
         throw UsageError{
-            fmt::format("--engine: there is no '{}'; there are bochs and qemu", engine)};
+            fmt::format("--engine: there is no '{}'; there are bochs, qemu, kvm and auto", engine)};
+    }
     BochsOptions options{
         .hypervisor = find_hypervisor(), .machine_memory = memory, .trace_windows = trace_windows};
     if (!cpu.empty()) options.cpu_model = cpu;

@@ -42,11 +42,16 @@ struct EngineOptionTexts {
     std::string engine = "bochs";
     std::string cpu;
     std::string machine_memory;
+    std::string lazy_by = "kernel";
+    std::uint64_t fault_window = 16;
 
     void add_to(CLI::App& command);
 
     /// `trace_windows`: see BochsOptions; only Bochs has them.
     [[nodiscard]] std::unique_ptr<Engine> make(unsigned trace_windows = 0) const;
+
+  private:
+    [[nodiscard]] std::unique_ptr<Engine> make_kvm() const;
 };
 
 /// All of these, for one guest and those that run at the same time.

@@ -110,6 +110,11 @@ struct Activity {
     /// Of all guests together when this one stopped, itself included; none natively.
     std::optional<std::uint64_t> frames_in_use;
     Violations violations;
+    /// Under KVM: what its kernel counted of the machine, by its own names.
+    std::map<std::string, std::uint64_t> kernel = {};
+    /// Under KVM: the faults that our own handler answered, by the ticks that they took at the
+    /// least, doubling.
+    std::map<std::uint64_t, std::uint64_t> fault_histogram = {};
 };
 
 struct GuestStop {

@@ -55,6 +55,9 @@ Json to_json(record::GuestStop const& stop) {
     json["frames"] = {{"memory", activity.memory_frames}, {"tables", activity.table_frames}};
     if (activity.frames_in_use) json["frames"]["in_use"] = *activity.frames_in_use;
     json["violations"] = to_json(activity.violations);
+    if (!activity.kernel.empty()) json["kernel"] = to_json(activity.kernel);
+    for (auto const& [ticks, faults] : activity.fault_histogram)
+        json["fault_histogram"].push_back({{"ticks_from", ticks}, {"faults", faults}});
     return json;
 }
 

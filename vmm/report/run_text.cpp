@@ -57,6 +57,16 @@ void add_exits(Table& table, record::Activity const& activity) {
     }
 }
 
+/// What only KVM's reports have.
+void add_kernel(Table& table, record::Activity const& activity) {
+    for (auto const& [ticks, faults] : activity.fault_histogram)
+        table.add(fact("  faults of " + grouped(ticks) + " ticks and more", grouped(faults)));
+    if (activity.kernel.empty()) return;
+    table.add(fact("counted by the kernel", ""));
+    for (auto const& [name, count] : sorted(activity.kernel))
+        table.add(fact("  " + name, grouped(count)));
+}
+
 void add_activity(Table& table, record::Activity const& activity) {
     add_violations(table, activity.violations);
     table.add(fact("frames for memory", grouped(activity.memory_frames),
@@ -64,6 +74,7 @@ void add_activity(Table& table, record::Activity const& activity) {
     table.add(fact("frames for EPT tables", grouped(activity.table_frames),
                    frames_remark(activity.table_frames, "of 4 KiB")));
     add_exits(table, activity);
+    add_kernel(table, activity);
 }
 
 std::string launch_text(record::GuestStart const& start) {

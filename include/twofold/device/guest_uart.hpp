@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace twofold::hv {
+namespace twofold {
 
 class GuestUart {
   public:
@@ -56,4 +56,4 @@ class GuestUart {
     std::uint8_t scratch_ = 0;
 };
 
-} // namespace twofold::hv
+} // namespace twofold

@@ -1,0 +1,144 @@
+// What surrounds a guest's thread: its ports, its outbox, its confinement, its records.
+#include "kvm/confinement.hpp"
+#include "kvm/disassembly.hpp"
+#include "kvm/guest_records.hpp"
+#include "kvm/outbox.hpp"
+#include "kvm/port_bus.hpp"
+#include "report/record_reader.hpp"
+#include "report/run_report.hpp"
+#include "tests/catch.hpp"
+#include "tests/support/failure_text.hpp"
+
+#include <twofold/abi/hypercall.hpp>
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <thread>
+
+namespace guest_threads_test {
+
+using namespace twofold;
+using namespace twofold::test;
+namespace kvm = twofold::vmm::kvm;
+
+namespace {
+
+/// How a child that is confined and then does `action` ends.
+template <class Action>
+int end_of_confined(Action&& action) {
+    pid_t const child = fork();
+    if (child == 0) {
+        kvm::confine_thread();
+        action();
+        syscall(SYS_exit_group, 0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+kvm::PortAccess access_of(bool in, std::uint16_t port, std::uint8_t size,
+                          std::span<std::byte> data) {
+    return {in, port, size, static_cast<std::uint32_t>(data.size() / size), data.data()};
+}
+
+} // namespace
+
+TEST_CASE(
+    "the console is what is written to the UART; unknown ports read as ones and are counted") {
+    std::string console;
+    kvm::PortBus ports{{.console = [&](std::string_view bytes) { console += bytes; },
+                        .hypercall = [] { return false; }}};
+    std::array text{std::byte{'h'}, std::byte{'i'}};
+    CHECK(ports.handle(access_of(false, 0x3f8, 1, text)));
+    CHECK(console == "hi");
+    std::array<std::byte, 4> data{};
+    CHECK(ports.handle(access_of(true, 0x3fd, 1, std::span{data}.first(1))));
+    CHECK(data[0] == std::byte{0x60});
+    CHECK(ports.handle(access_of(true, 0x1234, 4, data)));
+    CHECK(data == std::array{std::byte{0xff}, std::byte{0xff}, std::byte{0xff}, std::byte{0xff}});
+    CHECK(ports.handle(access_of(false, 0x3f8, 2, std::span{data}.first(2))));
+    CHECK(ports.unknown() == 2);
+    CHECK(console == "hi");
+    CHECK_FALSE(ports.handle(access_of(false, abi::hypercall_port, 4, data)));
+}
+
+TEST_CASE("a guest that writes faster than anybody reads waits, and is let go at the end") {
+    kvm::Outbox outbox;
+    std::string const much(std::size_t{200} << 10, 'x');
+    std::thread writer{[&] {
+        for (int i = 0; i < 8; ++i)
+            outbox.put_console(much);
+        outbox.finish();
+    }};
+    std::size_t taken = 0;
+    while (taken < 4 * much.size()) {
+        auto const contents = outbox.take();
+        CHECK(contents.console.size() <= 3 * much.size());
+        taken += contents.console.size();
+    }
+    outbox.close();
+    writer.join();
+    auto const rest = outbox.take();
+    CHECK(rest.finished);
+    CHECK(taken + rest.console.size() == 8 * much.size());
+}
+
+TEST_CASE("a confined thread can go on, but opens, connects and executes nothing") {
+    CHECK(end_of_confined([] { (void)getpid(); }) == 0);
+    CHECK(end_of_confined([] { (void)open("/etc/passwd", O_RDONLY); }) == 128 + SIGSYS);
+    CHECK(end_of_confined([] { (void)socket(AF_UNIX, SOCK_STREAM, 0); }) == 128 + SIGSYS);
+    CHECK(end_of_confined([] { execl("/bin/true", "true", nullptr); }) == 128 + SIGSYS);
+    CHECK(end_of_confined([] { (void)fork(); }) == 128 + SIGSYS);
+    CHECK(end_of_confined([] {
+              (void)mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+          }) == 128 + SIGSYS);
+}
+
+TEST_CASE("the records are those that the report's reader takes") {
+    vmm::GuestPlan const plan{.arguments = {"g"}, .elf = {}, .memory_bytes = 0x400000};
+    kvm::Figures figures{.rip = 0x400010,
+                         .ticks = 70,
+                         .exits = {{"io", 3}},
+                         .memory_frames = 9,
+                         .faults = {},
+                         .kernel = {{"exits", 12}}};
+    figures.faults.count(true, 16, 100);
+    figures.faults.count(false, 1, 300);
+    vmm::RunReport report;
+    CHECK(
+        report.add_line(kvm::boot_record("cpu \"x\"", 0x400000, {{"machine", 5}, {"memory", 6}})));
+    CHECK(report.add_line(kvm::start_record(plan, "eager", 11)));
+    CHECK(report.add_line(kvm::figure_record("cost", 4)));
+    CHECK(report.add_line(
+        kvm::walk_record(Gva{0x1000}, {},
+                         std::unexpected(NestedFault{Dimension::guest, WalkFaultReason::not_present,
+                                                     4, 0, Gpa{}, false}))));
+    CHECK(report.add_line(kvm::stop_record("g", {"exit", 7, ""}, figures)));
+    CHECK_FALSE(report.add_line(kvm::end_record()));
+    auto const& guest = report.guests().front();
+    REQUIRE(guest.stop->activity);
+    auto const& activity = *guest.stop->activity;
+    CHECK(activity.violations.total() == 2);
+    CHECK(activity.violations.ticks_min == 100);
+    CHECK(activity.violations.ticks_max == 300);
+    CHECK(activity.kernel.at("exits") == 12);
+    CHECK(activity.fault_histogram == std::map<std::uint64_t, std::uint64_t>{{64, 1}, {256, 1}});
+    CHECK(activity.exits.at("io") == 3);
+}
+
+TEST_CASE("an instruction is put into words") {
+    std::array const rdtscp{std::byte{0x0f}, std::byte{0x01}, std::byte{0xf9}};
+    CHECK(kvm::instruction_text(rdtscp, 0x1000) == "rdtscp");
+    std::array const nothing{std::byte{0x06}};
+    CHECK(kvm::instruction_text(nothing, 0x1000).empty());
+}
+
+} // namespace guest_threads_test

@@ -1,0 +1,159 @@
+// The command under KVM over real, emulated EPT: Debian's cloud kernel with kvm_intel in Bochs
+// (scripts/kvm-rig), and this machine's own KVM where it works.
+#include "kvm/device.hpp"
+#include "tests/catch.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/failure_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <iostream>
+#include <map>
+#include <sstream>
+
+namespace rig_test {
+
+using namespace twofold::test;
+
+namespace {
+
+/// Each part runs under a name, between two marks that tell its output and status.
+constexpr char const* rig_commands = R"(
+part() { name=$1; shift; echo "@begin $name"; "$@" 2>&1; status=$?; echo; echo "@end $name $status"; }
+part doctor twofold doctor
+part hello twofold run hello --engine kvm --quiet -- world --exit 7
+part auto twofold run hello --engine auto --quiet -- world --exit 7
+part walk twofold run walk --engine kvm --quiet --memory 16M
+part walk_2m twofold run walk --engine kvm --quiet --memory 16M --host-page 2m
+part lazy twofold run touch --engine kvm --memory 16M --lazy-by userfault --fault-window 1 --json -
+part window twofold run touch --engine kvm --memory 16M --lazy-by userfault --fault-window 16 --json -
+part kernel twofold run touch --engine kvm --memory 16M --json -
+part eager twofold run touch --engine kvm --memory 16M --populate eager --json -
+part save twofold snapshot save /tmp/s hello --after-exits 20 --memory 16M --quiet
+part restore twofold snapshot restore /tmp/s
+part again twofold snapshot restore /tmp/s
+part figures twofold run exits --engine kvm --memory 16M --json -
+)";
+
+struct Part {
+    std::string out;
+    int status = -1;
+};
+
+std::map<std::string, Part> parts_of(std::string const& text) {
+    std::map<std::string, Part> parts;
+    std::istringstream lines{text};
+    std::string name;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("@begin ")) {
+            name = line.substr(7);
+        } else if (line.starts_with("@end " + name + " ")) {
+            parts[name].status = std::stoi(line.substr(6 + name.size()));
+            parts[name].out.pop_back(); // the newline before the mark
+            name.clear();
+        } else if (!name.empty()) {
+            parts[name].out += line + '\n';
+        }
+    }
+    return parts;
+}
+
+/// The document that `--json -` wrote: the console stands before it, on the same terminal.
+nlohmann::json document_of(std::string const& text) {
+    auto const begin = text.find("{\n");
+    INFO(text);
+    REQUIRE(begin != std::string::npos);
+    return nlohmann::json::parse(text.substr(begin), nullptr, false);
+}
+
+nlohmann::json stop_of(std::map<std::string, Part> const& parts, std::string const& name) {
+    auto const document = document_of(parts.at(name).out);
+    REQUIRE(document.is_object());
+    return document["guests"][0]["stop"];
+}
+
+std::uint64_t faults_of(nlohmann::json const& stop) {
+    auto const& violations = stop["violations"];
+    return violations["read"].get<std::uint64_t>() + violations["write"].get<std::uint64_t>();
+}
+
+/// What the hypervisor's engine prints for the same guest.
+CommandResult in_bochs(std::vector<std::string> words) {
+    words.insert(words.begin(), {TWOFOLD_COMMAND, "run"});
+    return run_command({.words = std::move(words)});
+}
+
+std::map<std::string, Part> run_rig() {
+    TemporaryDirectory const directory;
+    auto const file = directory.write("commands", rig_commands);
+    auto const result = run_command(
+        {.words = {TWOFOLD_TREE "/scripts/kvm-rig", "bochs", file.string(), TWOFOLD_RIG_BUILD},
+         .environment = {{"TWOFOLD_RIG_LIMIT", "280"}}});
+    INFO(result.out);
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    return parts_of(result.out);
+}
+
+} // namespace
+
+TEST_CASE("over emulated EPT: guests, lazy memory, snapshots and figures are what they must be") {
+    auto const parts = run_rig();
+    CHECK(parts.at("doctor").out.find("by VT-x with EPT") != std::string::npos);
+
+    // The same console and status as over our own hypervisor.
+    auto const hello = in_bochs({"hello", "--quiet", "--", "world", "--exit", "7"});
+    for (auto const* const name : {"hello", "auto"}) {
+        CHECK(parts.at(name).out == hello.out);
+        CHECK(parts.at(name).status == hello.status);
+    }
+    CHECK(hello.status == 7);
+    auto const walk = in_bochs({"walk", "--quiet", "--memory", "16M"});
+    CHECK(parts.at("walk").out == walk.out);
+    CHECK(parts.at("walk").status == 0);
+    CHECK(parts.at("walk").out.find("24 references") != std::string::npos);
+    CHECK(parts.at("walk_2m").out.find("19 references") != std::string::npos);
+
+    // One fault a page or a window; no fault of ours where the kernel brings memory in.
+    auto const lazy = stop_of(parts, "lazy");
+    auto const window = stop_of(parts, "window");
+    CHECK(faults_of(lazy) >= 1024);
+    CHECK(faults_of(window) >= 1024 / 16);
+    CHECK(faults_of(window) <= 1024 / 16 + faults_of(lazy) - 1024 + 2);
+    CHECK(faults_of(stop_of(parts, "kernel")) == 0);
+    CHECK(stop_of(parts, "kernel")["kernel"]["pf_fixed"] >= 1024);
+    CHECK(stop_of(parts, "eager")["frames"]["memory"] == 4096);
+    CHECK(stop_of(parts, "lazy")["frames"]["memory"] < 1200);
+
+    // A snapshot goes on where it was frozen, and its pages are known the second time.
+    CHECK(parts.at("save").status == 0);
+    std::string const whole = in_bochs({"hello", "--quiet", "--memory", "16M"}).out;
+    std::string const first = parts.at("save").out;
+    CHECK(first.size() == 20);
+    for (auto const* const name : {"restore", "again"}) {
+        CHECK(parts.at(name).status == 0);
+        CHECK((first + parts.at(name).out).starts_with(whole));
+    }
+    CHECK(parts.at("restore").out.find("from a snapshot, 0 pages") != std::string::npos);
+    CHECK(parts.at("again").out.find("from a snapshot, 0 pages") == std::string::npos);
+
+    auto const figures = document_of(parts.at("figures").out)["guests"][0]["figures"];
+    std::map<std::string, std::uint64_t> ticks;
+    for (auto const& figure : figures)
+        ticks[figure["name"]] = figure["value"];
+    CHECK(ticks.at("cpuid_exit") > 500);
+    CHECK(ticks.at("first_write_4k") > ticks.at("cpuid_exit"));
+}
+
+TEST_CASE("on this machine's own KVM, where it works, hello says what it says in Bochs") {
+    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
+        std::cout << "skipped: " << reason << '\n';
+        return;
+    }
+    auto const kvm = in_bochs({"hello", "--engine", "kvm", "--quiet", "--", "x", "--exit", "3"});
+    auto const bochs = in_bochs({"hello", "--quiet", "--", "x", "--exit", "3"});
+    CHECK(kvm.out == bochs.out);
+    CHECK(kvm.status == 3);
+}
+
+} // namespace rig_test

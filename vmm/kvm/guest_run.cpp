@@ -1,0 +1,236 @@
+#include "kvm/guest_run.hpp"
+
+#include "kvm/confinement.hpp"
+#include "kvm/entry_state.hpp"
+#include "kvm/host.hpp"
+#include "kvm/kernel_statistics.hpp"
+#include "kvm/processor_state.hpp"
+#include "kvm/snapshot_file.hpp"
+#include "kvm/ticks.hpp"
+#include "system/failure.hpp"
+
+#include <twofold/load/load_error_text.hpp>
+#include <twofold/load/load_guest.hpp>
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace twofold::vmm::kvm {
+
+namespace {
+
+std::string command_line_of(GuestPlan const& plan) {
+    std::string line;
+    for (auto const& argument : plan.arguments)
+        line += argument + '\0';
+    line.pop_back();
+    return line;
+}
+
+/// The guest in its memory, or why not.
+std::expected<GuestLayout, std::string> load_into(GuestRam& ram, GuestPlan const& plan) {
+    std::string const line = command_line_of(plan);
+    auto const layout =
+        load_guest(plan.elf,
+                   {.memory_bytes = plan.memory_bytes,
+                    .guest_page = plan.guest_page,
+                    .host_page_shift = static_cast<std::uint8_t>(plan.host_page.shift()),
+                    .habitat = abi::Habitat::kvm,
+                    .command_line = line,
+                    .memory_reads_zero = true},
+                   ram);
+    if (layout) return *layout;
+    std::string text;
+    auto const sink = [&text](std::string_view piece) { text += piece; };
+    describe(layout.error().error, sink);
+    return std::unexpected(text);
+}
+
+/// Durations one after another, in ticks.
+class Stopwatch {
+  public:
+    void lap(std::string_view name) {
+        std::uint64_t const now = read_ticks();
+        laps_.emplace_back(name, now - last_);
+        last_ = now;
+    }
+    [[nodiscard]] std::uint64_t sum() const { return last_ - first_; }
+    [[nodiscard]] auto const& laps() const { return laps_; }
+
+  private:
+    std::uint64_t first_ = read_ticks();
+    std::uint64_t last_ = first_;
+    std::vector<std::pair<std::string_view, std::uint64_t>> laps_;
+};
+
+} // namespace
+
+struct GuestRun::Parts {
+    Parts(GuestPlan const& plan, RunOptions const& options)
+        : name(plan.name()), page(plan.guest_page) {
+        if (!options.restore_from.empty()) snapshot.emplace(options.restore_from);
+        ram.emplace(snapshot ? snapshot->map_memory()
+                             : GuestRam::zeroed(plan.memory_bytes, plan.host_page));
+    }
+
+    std::string name;
+    PageSize page;
+    std::optional<SnapshotFile> snapshot;
+    std::optional<GuestRam> ram;
+    Device device;
+    Machine machine{device};
+    std::optional<Processor> processor;
+    std::unique_ptr<FaultHandler> faults;
+    std::unique_ptr<ProcessorThread> thread;
+    std::string end_reason;
+
+    void make_processor() {
+        machine.set_slot(0, Gpa{}, ram->bytes());
+        auto const cpuid = device.supported_cpuid();
+        processor.emplace(device, machine, 0, &cpuid);
+    }
+
+    [[nodiscard]] Figures figures() const {
+        Figures figures{.rip = processor->registers().rip,
+                        .ticks = thread->ticks(),
+                        .exits = thread->exits(),
+                        .unknown_ports = thread->ports().unknown(),
+                        .unknown_mmio = thread->unknown_mmio(),
+                        .memory_frames = ram->resident_pages(),
+                        .faults = {},
+                        .kernel = {}};
+        if (faults) {
+            faults->stop();
+            figures.faults = faults->statistics();
+        }
+        add_kernel_statistics(machine.get(), figures.kernel);
+        add_kernel_statistics(processor->get(), figures.kernel);
+        return figures;
+    }
+
+    /// How memory comes in, in words, after it was arranged.
+    std::string arrange_memory(GuestPlan const& plan, RunOptions const& options) {
+        if (snapshot) {
+            auto const pages = snapshot->touched_pages();
+            prefetch(*ram, pages);
+            return fmt::format("from a snapshot, {} pages beforehand", pages.size());
+        }
+        if (plan.populate == abi::Populate::eager) {
+            ram->populate();
+            return "eager";
+        }
+        if (options.lazy_by == LazyBy::kernel) return "lazy, by the kernel";
+        auto userfault = FaultHandler::open_userfault();
+        if (!userfault) return "lazy, by the kernel: " + userfault.error();
+        faults = std::make_unique<FaultHandler>(std::move(*userfault), ram->bytes(),
+                                                PageSource{.window = options.fault_window});
+        return fmt::format("lazy, by userfaultfd, {} pages a fault", options.fault_window);
+    }
+};
+
+GuestRun::GuestRun(GuestPlan const& plan, RunOptions const& options, Sinks sinks, EventLoop& loop)
+    : options_(options), sinks_(std::move(sinks)), loop_(loop) {
+    if (plan.time_limit.count() > 0) deadline_ = started_ + plan.time_limit;
+    prepare(plan);
+    loop_.watch(outbox_.descriptor(), [this] { on_outbox(); });
+}
+
+GuestRun::~GuestRun() {
+    loop_.forget(outbox_.descriptor());
+    outbox_.close();
+    if (parts_) parts_->thread.reset();
+    // KVM takes milliseconds to put a machine away, and none when its process ends.
+    static auto& left_to_the_end = *new std::vector<std::unique_ptr<Parts>>;
+    left_to_the_end.push_back(std::move(parts_));
+}
+
+void GuestRun::prepare(GuestPlan const& plan) {
+    Stopwatch watch;
+    parts_ = std::make_unique<Parts>(plan, options_);
+    auto& parts = *parts_;
+    watch.lap("machine");
+    std::optional<GuestLayout> layout;
+    if (!parts.snapshot) {
+        auto const loaded = load_into(*parts.ram, plan);
+        if (!loaded) {
+            outbox_.put_report(load_error_record(parts.name, loaded.error()));
+            outbox_.put_report(end_record());
+            return outbox_.finish();
+        }
+        layout = *loaded;
+    }
+    std::string const populate = parts.arrange_memory(plan, options_);
+    watch.lap("memory");
+    parts.make_processor();
+    if (layout) set_entry_state(*parts.processor, *layout);
+    if (parts.snapshot) write_state(*parts.processor, parts.snapshot->head().state);
+    watch.lap("processor");
+    outbox_.put_report(boot_record(host_processor(), parts.ram->bytes().size(), watch.laps()));
+    outbox_.put_report(start_record(plan, populate, watch.sum()));
+    start_thread();
+}
+
+void GuestRun::start_thread() {
+    auto& parts = *parts_;
+    parts.thread = std::make_unique<ProcessorThread>(*parts.processor, *parts.ram, outbox_);
+    if (parts.snapshot) parts.thread->set_uart(parts.snapshot->head().uart);
+    if (options_.freeze_after) parts.thread->freeze_after(*options_.freeze_after);
+    parts.thread->start(
+        [confined = options_.confined] {
+            if (confined) confine_thread();
+        },
+        [this](Stop const& stop) {
+            parts_->end_reason = stop.reason;
+            outbox_.put_report(stop_record(parts_->name, stop, parts_->figures()));
+            outbox_.put_report(end_record());
+            outbox_.finish();
+        });
+}
+
+/// What outlives the run: written here, for the guest's thread may not open files.
+void GuestRun::keep_results() {
+    auto const& parts = *parts_;
+    if (parts.snapshot) parts.snapshot->record_touched(parts.ram->touched_pages());
+    if (options_.save_to.empty()) return;
+    if (parts.end_reason != "frozen")
+        throw Failure{
+            fmt::format("the guest ended ({}) before it was to be frozen: no snapshot was "
+                        "written; freeze it after fewer exits",
+                        parts.end_reason)};
+    write_snapshot(options_.save_to,
+                   {.name = parts.name,
+                    .memory_bytes = parts.ram->bytes().size(),
+                    .guest_page_shift = static_cast<std::uint8_t>(parts.page.shift()),
+                    .uart = parts.thread->ports().uart(),
+                    .state = read_state(parts.device, *parts.processor, state_msrs(parts.device))},
+                   parts.ram->bytes());
+}
+
+void GuestRun::on_outbox() {
+    auto const contents = outbox_.take();
+    if (!contents.console.empty()) sinks_.console(contents.console);
+    for (auto const& line : contents.report)
+        (void)sinks_.report_line(line);
+    if (!contents.finished) return;
+    ended_ = Clock::now();
+    loop_.forget(outbox_.descriptor());
+    if (parts_->thread) keep_results();
+}
+
+void GuestRun::tick() {
+    if (!deadline_ || Clock::now() < *deadline_) return;
+    deadline_.reset();
+    if (parts_->thread)
+        parts_->thread->request_stop(
+            {"time_limit", 1, "the guest ran longer than it was allowed to"});
+}
+
+Ending GuestRun::ending() {
+    return {.kind = Ending::Kind::finished,
+            .exit_status = 0,
+            .log_tail = {},
+            .wall = ended_.value_or(started_) - started_};
+}
+
+} // namespace twofold::vmm::kvm

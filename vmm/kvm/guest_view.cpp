@@ -1,0 +1,93 @@
+#include "kvm/guest_view.hpp"
+
+#include <twofold/arch/control_register.hpp>
+#include <twofold/arch/msr.hpp>
+#include <twofold/paging/walk.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+namespace twofold::vmm::kvm {
+
+namespace {
+
+/// Guest-physical memory as the walker of one dimension reads it.
+struct RamWords {
+    using Error = OutsideRam;
+    GuestRam const& ram;
+    template <class Word>
+    [[nodiscard]] std::expected<Word, Error> read(Gpa gpa) const {
+        std::array<std::byte, sizeof(Word)> bytes;
+        if (!ram.read(gpa, bytes)) return std::unexpected(OutsideRam{});
+        return std::bit_cast<Word>(bytes);
+    }
+};
+
+/// The registers that the processor keeps of a PAE guest's top table, as CR3's memory has them.
+X86PaeFormat<Gva, Gpa>::Root pae_root(GuestRam const& ram, Gpa table) {
+    std::array<std::byte, 32> bytes{};
+    (void)ram.read(table, bytes);
+    auto const words = std::bit_cast<std::array<std::uint64_t, 4>>(bytes);
+    return {words[0], words[1], words[2], words[3]};
+}
+
+/// Calls `action(format, root)` with what the control registers say of the guest's paging.
+template <class Action>
+auto with_paging(kvm_sregs const& registers, GuestRam const& ram, Action&& action) {
+    bool const execute_disable = (registers.efer & efer::execute_disable_enable) != 0;
+    if ((registers.cr0 & cr0::paging) == 0) return action(NoPagingFormat<Gva, Gpa>{}, Gpa{});
+    if ((registers.efer & efer::long_mode_active) != 0) {
+        Gpa const root{registers.cr3 & X86Entry::address_mask};
+        if ((registers.cr4 & cr4::linear_addresses_57) != 0) {
+            X86Format<Gva, Gpa, 5> format;
+            format.execute_disable = execute_disable;
+            return action(format, root);
+        }
+        X86Format<Gva, Gpa, 4> format;
+        format.execute_disable = execute_disable;
+        return action(format, root);
+    }
+    if ((registers.cr4 & cr4::physical_address_extension) != 0) {
+        X86PaeFormat<Gva, Gpa> format;
+        format.execute_disable = execute_disable;
+        return action(format, pae_root(ram, Gpa{registers.cr3 & mask(31, 5)}));
+    }
+    X86Format32<Gva, Gpa> format;
+    format.page_size_extension = (registers.cr4 & cr4::page_size_extensions) != 0;
+    return action(format, Gpa{registers.cr3 & mask(31, 12)});
+}
+
+} // namespace
+
+std::optional<Gpa> GuestView::translate(Gva gva) const {
+    return with_paging(registers_, ram_,
+                       [&](auto const& format, auto const& root) -> std::optional<Gpa> {
+                           RamWords words{ram_};
+                           auto const found = twofold::walk(format, root, gva, words);
+                           if (!found) return std::nullopt;
+                           return found->address;
+                       });
+}
+
+bool GuestView::read(Gva gva, std::span<std::byte> to) const {
+    for (std::size_t done = 0; done < to.size();) {
+        Gva const from = gva + done;
+        auto const gpa = translate(from);
+        std::size_t const length =
+            std::min<std::size_t>(to.size() - done, 4096 - from.offset_in(4096));
+        if (!gpa || !ram_.read(*gpa, to.subspan(done, length))) return false;
+        done += length;
+    }
+    return true;
+}
+
+std::expected<NestedTranslation, NestedFault>
+GuestView::walk(Gva gva, SlotTables& slot,
+                std::function<void(Reference const&)> const& observe) const {
+    return with_paging(registers_, ram_, [&](auto const& format, auto const& root) {
+        return walk_nested(format, root, gva, slot.dimension(), observe);
+    });
+}
+
+} // namespace twofold::vmm::kvm

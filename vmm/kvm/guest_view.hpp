@@ -1,0 +1,34 @@
+// A guest's memory by its own virtual addresses, through its live page tables.
+#pragma once
+
+#include "kvm/guest_ram.hpp"
+#include "kvm/machine.hpp"
+#include "kvm/second_dimension.hpp"
+
+#include <twofold/paging/nested_walk.hpp>
+
+#include <functional>
+#include <optional>
+#include <span>
+
+namespace twofold::vmm::kvm {
+
+/// Reads for the stopped processor whose registers it is given.
+class GuestView {
+  public:
+    GuestView(kvm_sregs const& registers, GuestRam const& ram) : registers_(registers), ram_(ram) {}
+
+    /// Where `gva` lies, or nothing.
+    [[nodiscard]] std::optional<Gpa> translate(Gva gva) const;
+    /// False when not all of it is mapped to memory.
+    [[nodiscard]] bool read(Gva gva, std::span<std::byte> to) const;
+    /// The walk of both dimensions, the second being `slot`.
+    [[nodiscard]] std::expected<NestedTranslation, NestedFault>
+    walk(Gva gva, SlotTables& slot, std::function<void(Reference const&)> const& observe) const;
+
+  private:
+    kvm_sregs const& registers_;
+    GuestRam const& ram_;
+};
+
+} // namespace twofold::vmm::kvm

@@ -1,0 +1,26 @@
+#include "kvm/kvm_engine.hpp"
+
+#include "engine/emulated_machine.hpp"
+#include "system/failure.hpp"
+
+namespace twofold::vmm {
+
+std::uint64_t KvmEngine::machine_memory(LaunchPlan const& plan) const {
+    std::uint64_t sum = 0;
+    for (auto const& guest : plan.guests)
+        sum += guest.memory_bytes;
+    return sum;
+}
+
+std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, EventLoop& loop) {
+    if (plan.native)
+        throw UsageError{
+            "--native needs an engine that emulates the bare processor: bochs or qemu"};
+    if (plan.guests.size() != 1)
+        throw UsageError{"--engine kvm runs one guest a process; start several processes"};
+    if (plan.guests.front().populate == abi::Populate::eager)
+        check_machine_memory(machine_memory(plan), ~std::uint64_t{0});
+    return std::make_unique<kvm::GuestRun>(plan.guests.front(), options_, std::move(sinks), loop);
+}
+
+} // namespace twofold::vmm

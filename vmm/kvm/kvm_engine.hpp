@@ -1,0 +1,23 @@
+// KVM: no hypervisor of ours; this program drives /dev/kvm itself.
+#pragma once
+
+#include "engine/engine.hpp"
+#include "kvm/guest_run.hpp"
+
+namespace twofold::vmm {
+
+class KvmEngine final : public Engine {
+  public:
+    explicit KvmEngine(kvm::RunOptions options) : options_(options) {}
+
+    [[nodiscard]] std::string_view name() const override { return "kvm"; }
+    /// There is no machine beside the guest's.
+    [[nodiscard]] std::uint64_t machine_memory(LaunchPlan const& plan) const override;
+    [[nodiscard]] std::unique_ptr<Run> start(LaunchPlan const& plan, Sinks sinks,
+                                             EventLoop& loop) override;
+
+  private:
+    kvm::RunOptions options_;
+};
+
+} // namespace twofold::vmm

@@ -1,0 +1,39 @@
+// Everything that a stopped virtual processor holds, so that it can go on elsewhere.
+#pragma once
+
+#include "kvm/machine.hpp"
+
+#include <optional>
+#include <vector>
+
+namespace twofold::vmm::kvm {
+
+/// There is no in-kernel interrupt controller, hence no LAPIC among it.
+struct ProcessorState {
+    kvm_regs registers{};
+    kvm_sregs special{};
+    kvm_debugregs debug{};
+    kvm_vcpu_events events{};
+    kvm_mp_state run_state{};
+    /// Where the kernel has XSAVE, x87, SSE and all beyond; elsewhere `fpu`.
+    std::optional<kvm_xsave> vector_state;
+    std::optional<kvm_xcrs> extended_control;
+    kvm_fpu fpu{};
+    std::vector<kvm_msr_entry> msrs;
+};
+
+/// The model-specific registers that are part of a processor's state: those of the kernel's list
+/// that a guest can change.
+std::vector<std::uint32_t> state_msrs(Device const& device);
+
+/// The processor must not be between an exit and its completion: see complete_exit().
+ProcessorState read_state(Device const& device, Processor const& processor,
+                          std::vector<std::uint32_t> const& msrs);
+/// Throws Failure, naming the part, for what this kernel or processor does not take.
+void write_state(Processor& processor, ProcessorState const& state);
+
+/// Carries out what the last exit left half done (the value of an IN, the step behind an OUT).
+/// Nothing of the guest is executed.
+void complete_exit(Processor& processor);
+
+} // namespace twofold::vmm::kvm

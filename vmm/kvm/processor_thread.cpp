@@ -1,0 +1,156 @@
+#include "kvm/processor_thread.hpp"
+
+#include "kvm/crash_text.hpp"
+#include "kvm/exit_names.hpp"
+#include "kvm/explain.hpp"
+#include "kvm/processor_state.hpp"
+#include "kvm/ticks.hpp"
+#include "system/failure.hpp"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+namespace twofold::vmm::kvm {
+
+namespace {
+
+/// Makes KVM_RUN return. Its handler does nothing.
+int leaving_signal() { return SIGRTMIN; }
+
+void install_leaving_signal() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {};
+    sigaction(leaving_signal(), &action, nullptr);
+}
+
+} // namespace
+
+ProcessorThread::ProcessorThread(Processor& processor, GuestRam const& ram, Outbox& outbox)
+    : processor_(processor), ram_(ram), hypercalls_(processor, ram, outbox),
+      ports_({.console = [&outbox](std::string_view bytes) { outbox.put_console(bytes); },
+              .hypercall =
+                  [this] {
+                      asked_by_guest_ = hypercalls_.answer();
+                      return !asked_by_guest_;
+                  }}) {
+    install_leaving_signal();
+}
+
+ProcessorThread::~ProcessorThread() {
+    if (!thread_.joinable()) return;
+    request_stop({"time_limit", 1, "the run was ended"});
+    thread_.join();
+}
+
+void ProcessorThread::start(std::function<void()> before, std::function<void(Stop const&)> after) {
+    thread_ = std::thread{[this, before = std::move(before), after = std::move(after)] {
+        try {
+            before();
+            after(run());
+        } catch (std::exception const& failure) {
+            after({"unknown_exit", 1, failure.what()});
+        }
+    }};
+}
+
+void ProcessorThread::request_stop(Stop stop) {
+    {
+        std::lock_guard const lock{mutex_};
+        if (!requested_) requested_ = std::move(stop);
+    }
+    // Both are needed: the signal for a guest that runs, the flag for one that is about to.
+    __atomic_store_n(&processor_.shared().immediate_exit, 1, __ATOMIC_SEQ_CST);
+    if (thread_.joinable()) pthread_kill(thread_.native_handle(), leaving_signal());
+}
+
+std::optional<Stop> ProcessorThread::requested_stop() {
+    std::lock_guard const lock{mutex_};
+    return requested_;
+}
+
+std::map<std::string, std::uint64_t> ProcessorThread::exits() const {
+    std::map<std::string, std::uint64_t> named;
+    for (std::uint32_t reason = 0; reason < exits_.size(); ++reason)
+        if (exits_[reason] > 0) named[std::string{exit_name(reason)}] += exits_[reason];
+    return named;
+}
+
+Stop ProcessorThread::run() {
+    std::uint64_t const entered = read_ticks();
+    std::optional<Stop> stop;
+    std::uint64_t made = 0;
+    while (!stop) {
+        if (freeze_after_ && made >= *freeze_after_) {
+            complete_exit(processor_);
+            stop = Stop{"frozen", 0, ""};
+            break;
+        }
+        int const error_number = processor_.enter();
+        if (error_number == 0) ++made;
+        stop = error_number == 0 ? on_exit() : on_return(error_number);
+        if (!stop) stop = requested_stop();
+    }
+    ticks_ = read_ticks() - entered;
+    return *stop;
+}
+
+/// KVM_RUN failed.
+std::optional<Stop> ProcessorThread::on_return(int error_number) {
+    switch (error_number) {
+    case EINTR:
+    case EAGAIN: return std::nullopt;
+    case EFAULT:
+    case ENOMEM:
+        return Stop{"out_of_frames", 1,
+                    "the kernel found no memory for the guest: this machine is short of it, or the "
+                    "file behind the memory was cut off"};
+    default: return Stop{"unknown_exit", 1, explain_call("KVM_RUN", error_number)};
+    }
+}
+
+std::optional<Stop> ProcessorThread::on_exit() {
+    auto const& run = processor_.shared();
+    ++exits_[std::min<std::size_t>(run.exit_reason, exits_.size() - 1)];
+    switch (run.exit_reason) {
+    case KVM_EXIT_IO: return on_port();
+    case KVM_EXIT_MMIO: ++unknown_mmio_; return outside_memory();
+    case KVM_EXIT_HLT: return Stop{"halt", 0, "HLT: nothing is left that could wake the guest"};
+    case KVM_EXIT_SHUTDOWN:
+        return Stop{"triple_fault", 1,
+                    "an exception could not be delivered, nor could the double fault"};
+    case KVM_EXIT_FAIL_ENTRY: return Stop{"entry_failure", 1, entry_failure_text(run)};
+    case KVM_EXIT_INTERNAL_ERROR:
+        return Stop{"unknown_exit", 1, internal_error_text(processor_, ram_)};
+    case KVM_EXIT_INTR: return std::nullopt;
+    default:
+        return Stop{"unknown_exit", 1,
+                    fmt::format("KVM left the guest for reason {} ({}), which is not known here",
+                                run.exit_reason, exit_name(run.exit_reason))};
+    }
+}
+
+std::optional<Stop> ProcessorThread::on_port() {
+    auto const& io = processor_.shared().io;
+    bool const goes_on = ports_.handle({.in = io.direction == KVM_EXIT_IO_IN,
+                                        .port = io.port,
+                                        .size = io.size,
+                                        .count = io.count,
+                                        .data = processor_.shared_bytes() + io.data_offset});
+    return goes_on ? std::nullopt : asked_by_guest_;
+}
+
+/// Slots hold all of the guest's memory: whatever KVM takes for a device lies outside.
+Stop ProcessorThread::outside_memory() const {
+    auto const& mmio = processor_.shared().mmio;
+    return {"outside_memory", 1,
+            fmt::format("a {} gpa {:#x}; the guest's memory ends at {:#x}",
+                        mmio.is_write != 0 ? "write to" : "read of",
+                        static_cast<std::uint64_t>(mmio.phys_addr), ram_.bytes().size())};
+}
+
+} // namespace twofold::vmm::kvm
