@@ -54,23 +54,31 @@ struct IgnoreReferences {
     constexpr void operator()(unsigned, auto, std::uint64_t) const {}
 };
 
-/// Walks `input`, calling `observe(level, address of the entry, entry)` for each entry that is
-/// read, in the order of the reads and before it is judged. Reads the entries of the walk and
-/// nothing else; writes nothing, accessed and dirty bits included. Source: Intel SDM vol. 3,
+/// Where a walk goes on: the table that is read next, the level of its entries, and what the levels
+/// above allow. The start of a whole walk is the top table; a paging-structure cache knows later
+/// ones.
+template <class Output>
+struct WalkStart {
+    Output table;
+    unsigned level;
+    Permissions permissions = Permissions::all();
+};
+
+/// Walks `input` from `start`, calling `observe(level, address of the entry, entry)` for each entry
+/// that is read, in the order of the reads and before it is judged. Reads the entries of the walk
+/// and nothing else; writes nothing, accessed and dirty bits included. Source: Intel SDM vol. 3,
 /// "Hierarchical Paging Structures: an Overview".
 template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
 [[nodiscard]] constexpr std::expected<Translation<typename Format::Output>,
                                       WalkFault<typename Memory::Error>>
-walk(Format const& format, typename Format::Root const& root, typename Format::Input input,
-     Memory& memory, Observer&& observe = {}) {
+walk_from(Format const& format, WalkStart<typename Format::Output> const& start,
+          typename Format::Input input, Memory& memory, Observer&& observe = {}) {
     using Word = typename Format::Word;
     using Fault = WalkFault<typename Memory::Error>;
-    auto permissions = Permissions::all();
-
-    auto table = Format::top_table(root, input);
-    if (!table) return std::unexpected(Fault{WalkFaultReason::not_present, Format::levels + 1});
-    for (unsigned level = Format::levels; level > 0; --level) {
-        auto const address = *table + std::uint64_t{Format::index(input, level)} * sizeof(Word);
+    auto table = start.table;
+    auto permissions = start.permissions;
+    for (unsigned level = start.level; level > 0; --level) {
+        auto const address = table + std::uint64_t{Format::index(input, level)} * sizeof(Word);
         auto const word = memory.template read<Word>(address);
         if (!word)
             return std::unexpected(Fault{WalkFaultReason::unreadable, level, 0, word.error()});
@@ -92,6 +100,21 @@ walk(Format const& format, typename Format::Root const& root, typename Format::I
     }
     return Translation<typename Format::Output>{typename Format::Output{input.value()}, page_4k,
                                                 permissions, 0};
+}
+
+/// The whole walk of `input`, from the root, as walk_from.
+template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
+[[nodiscard]] constexpr std::expected<Translation<typename Format::Output>,
+                                      WalkFault<typename Memory::Error>>
+walk(Format const& format, typename Format::Root const& root, typename Format::Input input,
+     Memory& memory, Observer&& observe = {}) {
+    auto const table = Format::top_table(root, input);
+    if (!table) {
+        return std::unexpected(
+            WalkFault<typename Memory::Error>{WalkFaultReason::not_present, Format::levels + 1});
+    }
+    return walk_from(format, WalkStart<typename Format::Output>{*table, Format::levels}, input,
+                     memory, observe);
 }
 
 } // namespace twofold
