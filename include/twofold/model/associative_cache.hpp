@@ -62,17 +62,21 @@ class AssociativeCache {
         values_[base + way] = value;
     }
 
+    constexpr void erase(std::uint64_t key, std::uint64_t index) {
+        std::uint32_t const set = static_cast<std::uint32_t>(index) & set_mask_;
+        std::uint32_t const base = set * ways_;
+        for (std::uint32_t way = 0; way < ways_; ++way)
+            if (keys_[base + way] == key) erase_way(set, base, way);
+    }
+
     /// Drops the entries for which `drop(key, value)` holds.
     template <class Predicate>
     constexpr void erase_if(Predicate&& drop) {
         for (std::uint32_t set = 0; set <= set_mask_; ++set) {
             std::uint32_t const base = set * ways_;
             for (std::uint32_t way = 0; way < ways_; ++way) {
-                if (keys_[base + way] == 0 || !drop(keys_[base + way], values_[base + way]))
-                    continue;
-                keys_[base + way] = 0;
-                make_newest(set, base, way);
-                newest_[set] = older_[base + way];
+                if (keys_[base + way] != 0 && drop(keys_[base + way], values_[base + way]))
+                    erase_way(set, base, way);
             }
         }
     }
@@ -99,6 +103,11 @@ class AssociativeCache {
     }
 
   private:
+    constexpr void erase_way(std::uint32_t set, std::uint32_t base, std::uint32_t way) {
+        keys_[base + way] = 0;
+        make_newest(set, base, way);
+        newest_[set] = older_[base + way]; // it is the oldest now: the next to be used
+    }
     /// Moves a way from where it stands in its ring to the front.
     constexpr void make_newest(std::uint32_t set, std::uint32_t base, std::uint32_t way) {
         std::uint8_t const self = static_cast<std::uint8_t>(way);

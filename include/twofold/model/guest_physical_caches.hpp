@@ -65,9 +65,12 @@ class GuestPhysicalCaches {
     }
     /// What an EPT violation at `gpa` drops.
     constexpr void drop_gpa(Gpa gpa, TagNumber tag) {
-        erase_if([=](std::uint64_t key, unsigned shift) {
-            return cache_key::tag(key) == tag && cache_key::covers(key, shift, gpa.value());
-        });
+        for (unsigned code = 0; code < tlb_page_sizes.size(); ++code) {
+            unsigned const shift = tlb_page_sizes[code].shift();
+            nested_tlb_.erase(cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, code)),
+                              gpa.value() >> shift);
+        }
+        structures_.erase(gpa.value(), tag);
     }
 
     template <class Predicate>

@@ -69,6 +69,12 @@ class StructureCaches {
             input.value() >> shift, entry);
     }
 
+    /// Drops the entries that the walk of `input` under `tag` would use.
+    constexpr void erase(std::uint64_t input, TagNumber tag) {
+        for (unsigned at = 0; at < structure_levels; ++at)
+            levels_[at].erase(cache_key::make(input, shifts_[at], cache_key::low_bits(tag, 0)),
+                              input >> shifts_[at]);
+    }
     /// Drops entries for which `drop(key, shift)` holds; 2^`shift` bytes are what an entry covers.
     template <class Predicate>
     constexpr void erase_if(Predicate&& drop) {

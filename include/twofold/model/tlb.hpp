@@ -95,6 +95,17 @@ class TlbLevel {
         }
     }
 
+    /// Drops what translates `gva` under `tag`.
+    constexpr void erase(Gva gva, TagNumber tag) {
+        for (Probes const* const probes : {&data_, &instruction_}) {
+            for (unsigned at = 0; at < probes->count; ++at) {
+                Probe const& probe = probes->list[at];
+                arrays_[probe.array].erase((gva.value() & probe.page_mask) |
+                                               cache_key::low_bits(tag, probe.size_code),
+                                           gva.value() >> probe.shift);
+            }
+        }
+    }
     /// Drops entries for which `drop(key)` holds.
     template <class Predicate>
     constexpr void erase_if(Predicate&& drop) {

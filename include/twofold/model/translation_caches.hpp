@@ -52,8 +52,8 @@ class TranslationCaches {
     [[nodiscard]] constexpr StructureCaches<Gpa>& structures() { return structures_; }
     [[nodiscard]] constexpr GuestPhysicalCaches& guest_physical() { return guest_physical_; }
 
-    /// INVLPG, and what a page fault drops: translations of `gva` under the current VPID and PCID,
-    /// and every structure entry of that PCID.
+    /// INVLPG: translations of `gva` under the current VPID and PCID, and every structure entry of
+    /// that PCID.
     constexpr void invlpg(Gva gva) {
         auto const current = [this](Context const& of) {
             return of.vpid == context_.vpid && of.pcid == context_.pcid;
@@ -96,13 +96,18 @@ class TranslationCaches {
     constexpr void vm_transition_without_vpid() {
         drop([](Context const& of) { return of.vpid == 0; });
     }
+    /// What a page fault itself drops: what would be used to translate `gva` in the current
+    /// context.
+    constexpr void page_fault(Gva gva) {
+        first_level_.erase(gva, tag_);
+        second_level_.erase(gva, tag_);
+        structures_.erase(gva.value(), tag_);
+    }
     /// What an EPT violation itself drops: guest-physical mappings of `gpa`, combined ones of
     /// `gva`.
     constexpr void ept_violation(Gpa gpa, Gva gva) {
         guest_physical_.drop_gpa(gpa, ept_tag_);
-        auto const current = [this](Context const& of) { return of == context_; };
-        drop_translations(current, gva);
-        drop_structures(current, gva);
+        page_fault(gva);
     }
 
   private:

@@ -58,7 +58,7 @@ class TranslationModel {
     /// tables are walked.
     template <class Observer>
     [[gnu::noinline]] constexpr Outcome refill(Gva gva, Access access, Observer& observe) {
-        caches_.invlpg(gva);
+        caches_.page_fault(gva);
         return walk(gva, access, observe);
     }
 
@@ -76,7 +76,7 @@ class TranslationModel {
         if (fault.dimension == Dimension::ept) {
             caches_.ept_violation(fault.gpa, gva);
         } else {
-            caches_.invlpg(gva);
+            caches_.page_fault(gva);
         }
         return Outcome::faulted;
     }
