@@ -30,7 +30,11 @@ bool handle_vmcall(Guest& guest, Registers& registers) {
     return handle_hypercall(guest, registers);
 }
 
-bool end_for(Guest& guest, SpaceError error, Violation const& violation) {
+/// Apart, so that violations that are answered need none of its stack.
+[[gnu::noinline, gnu::cold]] bool end_for(Guest& guest, SpaceError error, Violation violation,
+                                          EptViolationQualification qualification) {
+    if (qualification.has_linear_address())
+        violation.gva = Gva{read_vmcs(VmcsFieldNatural::guest_linear_address)};
     bool const outside = error != SpaceError::out_of_frames;
     return guest.end_with(outside ? "outside_memory" : "out_of_frames", 1, [&](auto& sink) {
         sink(violation.access == Access::write     ? "a write to gpa "
@@ -61,19 +65,17 @@ void count(ViolationStatistics& statistics, Violation const& violation) {
 bool handle_violation(Guest& guest) {
     std::uint64_t const begin = read_ticks();
     EptViolationQualification const qualification{read_vmcs(VmcsFieldNatural::exit_qualification)};
-    Violation violation{.gpa = Gpa{read_vmcs(VmcsField64::guest_physical_address)},
-                        .access = qualification.access(),
-                        .gva = std::nullopt,
-                        .during_walk = qualification.during_walk()};
-    if (qualification.has_linear_address())
-        violation.gva = Gva{read_vmcs(VmcsFieldNatural::guest_linear_address)};
-
+    Violation const violation{.gpa = Gpa{read_vmcs(VmcsField64::guest_physical_address)},
+                              .access = qualification.access(),
+                              .gva = std::nullopt,
+                              .during_walk = qualification.during_walk()};
     auto const resolution = guest.space.resolve(violation);
-    if (!resolution) return end_for(guest, resolution.error(), violation);
+    if (!resolution) return end_for(guest, resolution.error(), violation, qualification);
     carry_out(resolution->duty, guest.ept_pointer);
 
     InterruptionInformation const event{read_vmcs(VmcsField32::idt_vectoring_information)};
     if (event.valid()) {
+        ++guest.violations.during_delivery;
         inject_interrupted_event();
     } else if (qualification.nmi_unblocked_by_iret()) {
         block_nmis_again();
@@ -106,6 +108,7 @@ bool handle_exit(Guest* guest, Registers* registers) {
     std::uint32_t const reason = read_vmcs(VmcsField32::exit_reason);
     if (reason >= vm_exit_reasons) return handle_rare_exit(*guest, reason);
     ++guest->exits[reason];
+    if (--guest->time.exits_until_look == 0 && !look_at_clock(*guest)) return false;
     switch (static_cast<VmExitReason>(reason)) {
         using enum VmExitReason;
     case ept_violation: return handle_violation(*guest);

@@ -28,7 +28,7 @@ bool handle_exception(Guest& guest);
 bool handle_timer(Guest& guest);
 bool handle_rare_exit(Guest& guest, std::uint32_t reason);
 
-/// Sets the preemption timer to what is left of the guest's time. False when nothing is.
-bool set_timer(TimeLimit& time);
+/// Sets the preemption timer to what is left of the guest's time; ends the guest when nothing is.
+bool look_at_clock(Guest& guest);
 
 } // namespace twofold::hv

@@ -23,8 +23,16 @@ bool in_ring_3() {
            descriptor_privilege_level;
 }
 
+/// SMAP: ring 0 must not touch ring 3's pages while RFLAGS.AC is clear.
+bool prevented(Permissions permissions) {
+    constexpr std::uint64_t alignment_check = bit(18);
+    return permissions.user &&
+           (read_vmcs(VmcsFieldNatural::guest_cr4) & cr4::supervisor_access_prevention) != 0 &&
+           (read_vmcs(VmcsFieldNatural::guest_rflags) & alignment_check) == 0;
+}
+
 bool allowed(Permissions permissions, Access access, bool user) {
-    if (user && !permissions.user) return false;
+    if (user ? !permissions.user : prevented(permissions)) return false;
     bool const write_protect = (read_vmcs(VmcsFieldNatural::guest_cr0) & cr0::write_protect) != 0;
     if (access == Access::write && !user && !write_protect) return true;
     return permissions.allow(access);
@@ -39,6 +47,8 @@ AccessFault refusal(SpaceError error, Gva gva, Gpa gpa) {
 
 std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access) {
     bool const user = in_ring_3();
+    if (in_64_bit_code() && !is_canonical(gva))
+        return std::unexpected(AccessFault{AccessFault::Kind::general_protection, gva});
     for (;;) {
         auto const found = walk_guest(guest, gva, [](Reference const&) {});
         if (found && allowed(found->guest_permissions, access, user) &&
@@ -76,6 +86,10 @@ std::expected<void, AccessFault> read_guest(Guest& guest, Gva gva, std::span<std
 }
 
 bool answer_fault(Guest& guest, AccessFault const& fault) {
+    if (fault.kind == AccessFault::Kind::general_protection) {
+        inject_exception(exception::general_protection);
+        return true;
+    }
     if (fault.kind == AccessFault::Kind::page_fault) {
         write_cr2(fault.gva.value());
         inject_exception(exception::page_fault, fault.error_code);

@@ -15,6 +15,8 @@ struct AccessFault {
     enum class Kind : std::uint8_t {
         /// The guest's own tables do not allow it: the guest is due a #PF.
         page_fault,
+        /// The address is not canonical: the guest is due a #GP.
+        general_protection,
         /// The address leads to where the guest has no memory.
         outside_memory,
         /// No frame is left to fill the page.
@@ -33,7 +35,7 @@ std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access);
 /// Copies out of the guest. `bytes` is filled completely, or the fault says why not.
 std::expected<void, AccessFault> read_guest(Guest& guest, Gva gva, std::span<std::byte> bytes);
 
-/// Gives the guest its #PF, or ends it. Returns whether it resumes.
+/// Gives the guest its exception, or ends it. Returns whether it resumes.
 bool answer_fault(Guest& guest, AccessFault const& fault);
 
 } // namespace twofold::hv

@@ -13,6 +13,14 @@
 
 namespace twofold::hv {
 
+/// Otherwise linear addresses have 32 bits.
+inline bool in_64_bit_code() {
+    constexpr std::uint32_t long_code = 1U << 13;
+    bool const long_mode_active =
+        (read_vmcs(VmcsField64::guest_efer) & efer::long_mode_active) != 0;
+    return long_mode_active && (read_vmcs(VmcsField32::guest_cs_access_rights) & long_code) != 0;
+}
+
 /// Calls `action(format, root)` with what the running guest's control registers say of its paging.
 template <class Action>
 auto with_guest_paging(Guest const& guest, Action&& action) {
@@ -46,6 +54,15 @@ auto with_guest_paging(Guest const& guest, Action&& action) {
 template <class Observer>
 std::expected<NestedTranslation, NestedFault> walk_guest(Guest& guest, Gva gva,
                                                          Observer&& observe) {
+    if (in_64_bit_code() && !is_canonical(gva)) {
+        // No entry is read: as of a root that leads nowhere.
+        return std::unexpected(NestedFault{.dimension = Dimension::guest,
+                                           .reason = WalkFaultReason::not_present,
+                                           .level = 5,
+                                           .bits = 0,
+                                           .gpa = Gpa{},
+                                           .during_walk = true});
+    }
     return with_guest_paging(guest, [&](auto const& format, auto const& root) {
         SecondDimension<EptFormat<4>, HostMemory> const ept{
             guest.space.format(), guest.space.root(), guest.space.memory()};

@@ -57,8 +57,8 @@ template <class Line>
 void put_violations(Line& line, ViolationStatistics const& violations) {
     bool const any = violations.reads + violations.writes + violations.executes > 0;
     line.object("violations")("read", violations.reads)("write", violations.writes)(
-        "execute", violations.executes)("during_walk", violations.during_walk)("ticks",
-                                                                               violations.ticks)(
+        "execute", violations.executes)("during_walk", violations.during_walk)(
+        "during_delivery", violations.during_delivery)("ticks", violations.ticks)(
         "ticks_min", any ? violations.ticks_min : 0)("ticks_max", violations.ticks_max);
 }
 

@@ -17,7 +17,7 @@ class HostMemory : public PhysicalMemory {
         auto* to = at<void>(from);
         std::uint64_t words = bytes / 8;
         asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(0) : "memory");
-        std::memset(to, 0, bytes % 8);
+        if (bytes % 8 != 0) std::memset(to, 0, bytes % 8);
     }
     void copy(Hpa from, Hpa to, std::uint64_t bytes) {
         std::memcpy(at<void>(to), at<void>(from), bytes);

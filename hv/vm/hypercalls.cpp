@@ -33,6 +33,7 @@ bool walk_for(Guest& guest, Registers& registers) {
     auto const result = walk_guest(guest, gva, references);
     report_walk(guest.index, gva, references, result);
     registers.rax = references.all().size();
+    guest.time.look_after_next_exit();
     return true;
 }
 

@@ -15,12 +15,6 @@ namespace twofold::hv {
 
 namespace {
 
-/// "Canonical": bits 63 to 47 are equal. Registers that hold linear addresses refuse others.
-bool canonical(std::uint64_t address) {
-    std::uint64_t const upper = address >> 47;
-    return upper == 0 || upper == 0x1'ffff;
-}
-
 /// Each byte is one of the types 0, 1, 4, 5, 6, 7 ("Memory Types That Can Be Encoded With PAT").
 bool valid_pat(std::uint64_t value) {
     for (unsigned i = 0; i < 8; ++i) {
@@ -90,7 +84,8 @@ bool write_guest_msr(Guest& guest, Msr number, std::uint64_t value) {
         return true;
     default: break;
     }
-    if (!canonical(value)) return false;
+    // The others hold linear addresses.
+    if (!is_canonical(Gva{value})) return false;
     switch (number) {
         using enum Msr;
     case sysenter_esp: write_vmcs(VmcsFieldNatural::guest_sysenter_esp, value); return true;

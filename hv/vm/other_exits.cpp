@@ -1,5 +1,5 @@
 // Exits that are seldom, or the guest's last.
-#include "hv/cpu/control_registers.hpp"
+#include "hv/cpu/tick.hpp"
 #include "hv/vm/exit_handlers.hpp"
 #include "hv/vmx/events.hpp"
 #include "hv/vmx/invalidate.hpp"
@@ -26,6 +26,24 @@ bool handle_invlpg(Guest& guest) {
     invalidate_guest_page(guest.vpid, Gva{read_vmcs(VmcsFieldNatural::exit_qualification)});
     skip_instruction();
     return true;
+}
+
+/// What the processor does on the way to the handler of #DB, and neither at an exit nor at an
+/// injection ("Debug Exceptions" and "Injected-Event Delivery").
+void complete_debug_exception() {
+    // The exit qualification holds what the processor would have put into DR6 ("Exit Qualification
+    // for Debug Exceptions").
+    std::uint64_t dr6;
+    asm volatile("mov %%dr6, %0" : "=r"(dr6));
+    dr6 = (dr6 & ~mask(3, 0)) | (read_vmcs(VmcsFieldNatural::exit_qualification) & 0x600f);
+    asm volatile("mov %0, %%dr6" : : "r"(dr6));
+    constexpr std::uint64_t general_detect = bit(13);
+    write_vmcs(VmcsFieldNatural::guest_dr7,
+               read_vmcs(VmcsFieldNatural::guest_dr7) & ~general_detect);
+    constexpr std::uint64_t last_branch_record = bit(0);
+    std::uint64_t const debug_control = read_vmcs(VmcsField64::guest_debugctl);
+    write_vmcs(VmcsField64::guest_debugctl, debug_control & ~last_branch_record);
+    if (in_shadow_of_sti_or_mov_ss()) pend_single_step();
 }
 
 bool end_halted(Guest& guest) {
@@ -63,15 +81,7 @@ bool handle_exception(Guest& guest) {
         return guest.end("unknown_exit", 1,
                          "the machine reported a machine check while the guest ran");
     }
-    if (event.vector() == exception::debug) {
-        // The exit qualification holds what the processor would have put into DR6 ("Exit
-        // Qualification for Debug Exceptions").
-        std::uint64_t dr6;
-        asm volatile("mov %%dr6, %0" : "=r"(dr6));
-        dr6 = (dr6 & ~std::uint64_t{0xf}) |
-              (read_vmcs(VmcsFieldNatural::exit_qualification) & 0x600f);
-        asm volatile("mov %0, %%dr6" : : "r"(dr6));
-    }
+    if (event.vector() == exception::debug) complete_debug_exception();
     std::uint32_t const error_code =
         event.has_error_code() ? read_vmcs(VmcsField32::exit_interruption_error_code) : 0;
     write_vmcs(VmcsField32::entry_interruption_information, event.for_entry());
@@ -83,25 +93,24 @@ bool handle_exception(Guest& guest) {
     return true;
 }
 
-bool set_timer(TimeLimit& time) {
+bool look_at_clock(Guest& guest) {
+    TimeLimit& time = guest.time;
+    time.exits_until_look = TimeLimit::exits_between_looks;
+    std::uint64_t const now = read_ticks();
+    if (time.deadline && now >= *time.deadline)
+        return guest.end("time_limit", 1, "the guest ran longer than it was allowed to");
     constexpr std::uint64_t largest = 0xffff'ffff;
-    if (time.ticks_left && *time.ticks_left == 0) return false;
     std::uint64_t const wanted =
-        time.ticks_left ? (*time.ticks_left >> time.timer_shift) + 1 : largest;
-    std::uint64_t const value = std::min(wanted, largest);
-    time.loaded = value << time.timer_shift;
-    write_vmcs(VmcsField32::preemption_timer, static_cast<std::uint32_t>(value));
+        time.deadline ? ((*time.deadline - now) >> time.timer_shift) + 1 : largest;
+    write_vmcs(VmcsField32::preemption_timer,
+               static_cast<std::uint32_t>(std::min(wanted, largest)));
     return true;
 }
 
 bool handle_timer(Guest& guest) {
-    TimeLimit& time = guest.time;
-    if (time.ticks_left) *time.ticks_left -= std::min(*time.ticks_left, time.loaded);
-    if (set_timer(time)) {
-        inject_interrupted_event();
-        return true;
-    }
-    return guest.end("time_limit", 1, "the guest ran longer than it was allowed to");
+    if (!look_at_clock(guest)) return false;
+    inject_interrupted_event();
+    return true;
 }
 
 bool handle_rare_exit(Guest& guest, std::uint32_t reason) {

@@ -104,6 +104,7 @@ bool handle_string(Guest& guest, Registers& registers, vm_exit::PortAccess const
         string.gva = string.gva + string.step;
     }
     if (string.left == 0) skip_instruction();
+    guest.time.look_after_next_exit();
     return true;
 }
 

@@ -44,15 +44,13 @@ std::string_view text_of(SpaceError error) {
     return "";
 }
 
-TimeLimit time_limit(Host const& host, abi::GuestRecord const& record) {
-    TimeLimit limit{.ticks_left = std::nullopt,
-                    .timer_shift = host.capabilities.preemption_timer_shift};
-    if (record.time_limit_milliseconds == 0) return limit;
+/// When a guest that starts now must have ended.
+std::optional<std::uint64_t> deadline(Host const& host, abi::GuestRecord const& record) {
+    if (record.time_limit_milliseconds == 0) return std::nullopt;
     std::uint64_t const per_millisecond = host.ticks_per_second / 1000;
     constexpr std::uint64_t most = ~std::uint64_t{0} >> 8;
     bool const fits = record.time_limit_milliseconds <= most / (per_millisecond + 1);
-    limit.ticks_left = fits ? record.time_limit_milliseconds * per_millisecond + 1 : most;
-    return limit;
+    return read_ticks() + (fits ? record.time_limit_milliseconds * per_millisecond + 1 : most);
 }
 
 /// No guest finds in the processor what another left there.
@@ -115,13 +113,14 @@ void run(Host const& host, Guest& guest, abi::GuestRecord const& record,
         report_guest_stop(guest, 0, 0);
         return;
     }
-    set_timer(guest.time);
     Registers registers{};
     registers.rdi = layout.launch_info.value();
 
     std::uint64_t const begin = read_ticks();
     report_guest_start(guest.index, guest.name, record,
                        begin - host.machine.boot_info.ticks_at_start);
+    guest.time.deadline = deadline(host, record);
+    look_at_clock(guest);
     std::uint64_t const entered = read_ticks();
     if (!run_guest(&guest, &registers, true)) {
         guest.end_with("entry_failure", 1, [&](auto& sink) {
@@ -151,7 +150,8 @@ void run_guest_from(Host const& host, Bundle const& bundle, std::uint32_t index)
                 .ept_pointer = ept_pointer_value,
                 .vpid = static_cast<std::uint16_t>(index % 0xffff + 1),
                 .physical_bits = host.capabilities.physical_bits,
-                .time = time_limit(host, record)};
+                .time = {.deadline = std::nullopt,
+                         .timer_shift = host.capabilities.preemption_timer_shift}};
     auto const layout = load(guest, bundle, record);
     if (!layout) return report_load_error(index, name, layout.error().text());
     run(host, guest, record, *layout);

@@ -45,15 +45,35 @@ inline void block_nmis_again() {
                read_vmcs(VmcsField32::guest_interruptibility) | blocking_by_nmi);
 }
 
+inline constexpr std::uint32_t blocking_by_sti_or_mov_ss = 3;
+
+inline bool in_shadow_of_sti_or_mov_ss() {
+    return (read_vmcs(VmcsField32::guest_interruptibility) & blocking_by_sti_or_mov_ss) != 0;
+}
+
+inline bool single_steps() {
+    constexpr std::uint64_t trap_flag = bit(8);
+    return (read_vmcs(VmcsFieldNatural::guest_rflags) & trap_flag) != 0;
+}
+
+/// With RFLAGS.TF set the guest is due a #DB after the instruction that is over. In the shadow of
+/// STI and MOV SS an entry fails without it ("Checks on Guest Non-Register State").
+inline void pend_single_step() {
+    constexpr std::uint64_t single_step = bit(14);
+    if (!single_steps()) return;
+    write_vmcs(VmcsFieldNatural::guest_pending_debug_exceptions,
+               read_vmcs(VmcsFieldNatural::guest_pending_debug_exceptions) | single_step);
+}
+
 /// Steps over the instruction that exited.
 inline void skip_instruction() {
     write_vmcs(VmcsFieldNatural::guest_rip, read_vmcs(VmcsFieldNatural::guest_rip) +
                                                 read_vmcs(VmcsField32::exit_instruction_length));
-    constexpr std::uint32_t blocking_by_sti_or_mov_ss = 3;
     std::uint32_t const blocking = read_vmcs(VmcsField32::guest_interruptibility);
     if ((blocking & blocking_by_sti_or_mov_ss) != 0) {
         write_vmcs(VmcsField32::guest_interruptibility, blocking & ~blocking_by_sti_or_mov_ss);
     }
+    if (single_steps()) pend_single_step();
 }
 
 } // namespace twofold::hv

@@ -46,7 +46,7 @@ std::vector<std::byte> with_header(std::vector<std::byte> image, Change&& change
     return image;
 }
 
-/// Boots `image` on a machine of 64 MiB until its report ends, or for 20 s.
+/// Boots `image` on a machine of 64 MiB until its report ends, or for a minute.
 inline Booted boot(std::vector<std::byte> const& image) {
     vmm::Signals const signals;
     vmm::EventLoop loop{signals};
@@ -78,7 +78,7 @@ inline Booted boot(std::vector<std::byte> const& image) {
                          std::move(files),
                          std::move(sinks),
                          loop,
-                         std::chrono::seconds{20}};
+                         std::chrono::minutes{1}};
     std::array<vmm::Run* const, 1> const runs{&run};
     vmm::finish_all(loop, runs);
     booted.ending = run.ending().kind;

@@ -83,6 +83,22 @@ TEST_CASE("the bundle holds each guest's record, file and command line") {
     }
 }
 
+TEST_CASE("guests that have the same file share it") {
+    LaunchPlan plan;
+    plan.guests.push_back(guest("first", 5000, 1));
+    plan.guests.push_back(guest("other", 5000, 2));
+    plan.guests.push_back(guest("again", 5000, 1));
+    auto const bundle = make_bundle(plan, 0);
+    auto const offset = [&](std::size_t i) {
+        return at<abi::GuestRecord>(bundle,
+                                    sizeof(abi::BundleHeader) + i * sizeof(abi::GuestRecord))
+            .elf_offset;
+    };
+    CHECK(offset(0) == offset(2));
+    CHECK(offset(0) != offset(1));
+    CHECK(bundle.size() < 5 * 4096);
+}
+
 TEST_CASE("a native launch says so in the bundle") {
     LaunchPlan plan;
     plan.guests.push_back(guest("only", 10, 0));

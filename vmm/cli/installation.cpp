@@ -41,7 +41,12 @@ fs::path own_program() {
 }
 
 fs::path find_hypervisor() {
-    if (char const* const named = environment("TWOFOLD_HYPERVISOR")) return named;
+    if (char const* const named = environment("TWOFOLD_HYPERVISOR")) {
+        if (fs::exists(named)) return named;
+        throw Failure{fmt::format("the hypervisor's image {} is missing, which TWOFOLD_HYPERVISOR "
+                                  "names",
+                                  named)};
+    }
     std::vector<std::string> tried;
     for (fs::path const place : {"hv/hypervisor.img", "lib/twofold/hypervisor.img"}) {
         tried.push_back((own_prefix() / place).string());

@@ -11,8 +11,9 @@ namespace twofold::vmm {
 
 class JsonOutput {
   public:
-    /// What was given to --json; empty if it was not.
-    explicit JsonOutput(std::string target) : target_(std::move(target)) {}
+    /// What was given to --json; empty if it was not. Throws Failure for a file in a directory that
+    /// there is not, before a run is made for it.
+    explicit JsonOutput(std::string target);
 
     [[nodiscard]] bool wanted() const { return !target_.empty(); }
     [[nodiscard]] bool is_standard_output() const { return target_ == "-"; }

@@ -100,9 +100,10 @@ std::string comparison_text(std::string_view name, WalkComparison const& compari
         return fmt::format("{}: {} {}\n", name, style.bad("differs from the processor's own:"),
                            comparison.difference);
     }
-    return fmt::format("{}: {}: {} references of {} walks, each of the same dimension, level, "
-                       "address and entry\n",
-                       name, style.good("equal to the processor's own"), comparison.equal, walks);
+    return fmt::format("{}: {}: {} references of {} walk{}, each of the same dimension, "
+                       "level, address and entry\n",
+                       name, style.good("equal to the processor's own"), comparison.equal, walks,
+                       walks == 1 ? "" : "s");
 }
 
 class WalkCommand {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <utility>
 
 namespace twofold::vmm {
 
@@ -76,20 +77,18 @@ std::optional<TracedAccess> parse_traced_access(std::string_view line) {
 
 void TraceReader::add_line(std::string_view line) {
     if (line.starts_with("Memory-Tracing enabled")) {
-        windows_.emplace_back();
-        open_ = true;
-    } else if (line.starts_with("Memory-Tracing disabled")) {
-        open_ = false;
+        open_.emplace();
+    } else if (line.starts_with("Memory-Tracing disabled") && open_) {
+        windows_.push_back(*std::exchange(open_, std::nullopt));
     }
     if (!open_) return;
     auto const access = parse_traced_access(line);
     if (!access) return;
-    auto& window = windows_.back();
-    (access->write ? window.write_backs : window.references).push_back(*access);
-    if (window.references.size() > most_references) {
+    (access->write ? open_->write_backs : open_->references).push_back(*access);
+    if (open_->references.size() > most_references) {
         throw Failure{fmt::format("the guest's window {} does not end: it must be closed by a "
                                   "second xchg %bx,%bx right after the access",
-                                  windows_.size())};
+                                  windows_.size() + 1)};
     }
 }
 

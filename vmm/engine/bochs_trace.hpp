@@ -40,11 +40,12 @@ class TraceReader {
   public:
     /// Takes one line. Throws Failure when a window does not end.
     void add_line(std::string_view line);
+    /// Those that were closed: the end of the machine stops Bochs as well, and opens one more.
     [[nodiscard]] std::vector<TraceWindow> const& windows() const { return windows_; }
 
   private:
     std::vector<TraceWindow> windows_;
-    bool open_ = false;
+    std::optional<TraceWindow> open_;
 };
 
 } // namespace twofold::vmm

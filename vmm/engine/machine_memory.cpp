@@ -21,13 +21,15 @@ std::uint64_t end_of_guest(GuestPlan const& guest, std::uint64_t below) {
            aligned_up(guest.memory_bytes, guest.host_page.bytes());
 }
 
-/// Second-dimension tables: one entry of 8 bytes a page, and one table each for the levels above;
-/// and the record of 32 bytes that the hypervisor keeps for each frame.
-std::uint64_t overhead(GuestPlan const& guest) {
+/// Second-dimension tables: one entry of 8 bytes a page, and one table each for the levels above.
+std::uint64_t tables(GuestPlan const& guest) {
     std::uint64_t const pages = pages_for(guest.memory_bytes, guest.host_page);
-    std::uint64_t const frames = pages_for(guest.memory_bytes, page_4k);
-    return aligned_up(pages * 8, page_4k.bytes()) + 4 * page_4k.bytes() + frames * 32;
+    return aligned_up(pages * 8, page_4k.bytes()) + 4 * page_4k.bytes();
 }
+
+/// `memory`, and above it the record of 32 bytes that the hypervisor keeps for each frame of the
+/// machine: one part in 128 of the whole.
+std::uint64_t with_frame_records(std::uint64_t memory) { return memory + memory / 127 + 1; }
 
 } // namespace
 
@@ -38,8 +40,8 @@ std::uint64_t machine_memory_for(LaunchPlan const& plan) {
 
     std::uint64_t needed = 0;
     for (auto const& guest : plan.guests)
-        needed = std::max(needed, end_of_guest(guest, fixed + images + overhead(guest)));
-    return aligned_up(needed + fixed, mebibyte);
+        needed = std::max(needed, end_of_guest(guest, fixed + images + tables(guest)));
+    return aligned_up(with_frame_records(needed + fixed), mebibyte);
 }
 
 } // namespace twofold::vmm

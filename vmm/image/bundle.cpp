@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace twofold::vmm {
 
@@ -47,10 +49,18 @@ std::string command_line(GuestPlan const& guest) {
     return line;
 }
 
-abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest) {
+/// Where the guest's file lies: guests that have the same one share it.
+std::uint64_t append_elf(Layout& layout, GuestPlan const& guest,
+                         std::vector<std::pair<GuestPlan const*, std::uint64_t>>& files) {
+    for (auto const& [other, offset] : files)
+        if (other->elf == guest.elf) return offset;
+    return files.emplace_back(&guest, layout.append(guest.elf, file_alignment)).second;
+}
+
+abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest, std::uint64_t elf_offset) {
     std::string const line = command_line(guest);
     return {
-        .elf_offset = layout.append(guest.elf, file_alignment),
+        .elf_offset = elf_offset,
         .elf_bytes = guest.elf.size(),
         .command_line_offset = layout.append(std::as_bytes(std::span{line}), 1),
         .command_line_bytes = line.size(),
@@ -74,8 +84,9 @@ std::vector<std::byte> make_bundle(LaunchPlan const& plan, std::uint64_t ticks_p
                       .native = plan.native ? 1U : 0U,
                       .ticks_per_second = ticks_per_second,
                   });
+    std::vector<std::pair<GuestPlan const*, std::uint64_t>> files;
     for (auto const& guest : plan.guests) {
-        layout.put(offset, append_guest(layout, guest));
+        layout.put(offset, append_guest(layout, guest, append_elf(layout, guest, files)));
         offset += sizeof(abi::GuestRecord);
     }
     return std::move(layout).finish();

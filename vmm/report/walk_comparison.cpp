@@ -41,9 +41,10 @@ WalkComparison compare_walks(std::span<record::Walk const> walks,
     WalkComparison comparison;
     if (walks.empty()) comparison.difference = "the guest asked for no walk";
     if (walks.size() != windows.size()) {
-        comparison.difference = fmt::format("{} walks were reported, and the guest opened {} "
-                                            "windows for the processor's",
-                                            walks.size(), windows.size());
+        comparison.difference =
+            fmt::format("walks reported: {}; windows that the guest opened for the "
+                        "processor's: {}",
+                        walks.size(), windows.size());
     }
     for (std::size_t at = 0; at < walks.size() && comparison.difference.empty(); ++at) {
         auto const found = difference(walks[at], windows[at]);

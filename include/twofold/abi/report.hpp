@@ -26,7 +26,10 @@
 //   figure       {guest, name, unit:"ticks", value}
 //   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
 //                frames:{memory, tables},
-//                violations:{read, write, execute, during_walk, ticks, ticks_min, ticks_max}}
+//                violations:{read, write, execute, during_walk, during_delivery, ticks, ticks_min,
+//                ticks_max}, policy:{unknown_ports, unknown_msrs}}
+//                during_delivery: while an event was delivered to the guest, which then was
+//                injected once more; left out natively
 //       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
 //                    unknown_exit | misconfiguration | load_error | entry_failure
 //       code         the guest's own for exit, 0 for halt, 1 for all others

@@ -49,4 +49,10 @@ using Hpa = Address<struct HostPhysical>;
 /// Host-virtual: what the hypervisor's own instructions name.
 using Hva = Address<struct HostVirtual>;
 
+/// Whether bits 63 to 47 are equal (Intel SDM vol. 1, "Canonical Addressing").
+constexpr bool is_canonical(Gva gva) {
+    std::uint64_t const upper = gva.value() >> 47;
+    return upper == 0 || upper == 0x1'ffff;
+}
+
 } // namespace twofold

@@ -28,6 +28,7 @@ inline constexpr std::uint64_t vmx_enable = bit(13);
 inline constexpr std::uint64_t smx_enable = bit(14);
 inline constexpr std::uint64_t process_context_identifiers = bit(17);
 inline constexpr std::uint64_t os_xsave = bit(18);
+inline constexpr std::uint64_t supervisor_access_prevention = bit(21);
 inline constexpr std::uint64_t protection_keys = bit(22);
 inline constexpr std::uint64_t control_flow_enforcement = bit(23);
 } // namespace cr4

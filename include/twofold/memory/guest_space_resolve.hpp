@@ -9,10 +9,12 @@ template <PagingFormat Ept, HostMemory Memory>
 std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::resolve(Violation const& violation) {
     if (violation.gpa.value() >= options_.memory_bytes)
         return std::unexpected(SpaceError::outside_memory);
-    if (violation.access != Access::write) return resolve_read(violation);
-    // Nearly every write that faults finds its table in place and private, and its entry empty.
+    bool const writes = violation.access == Access::write;
+    if (!writes && options_.zero_frame) return resolve_read(violation);
+    // Nearly every access that faults finds its table in place and private, and its entry empty.
     Hpa slot;
-    if (!find_private_empty_slot(violation.gpa, slot)) return resolve_write_slowly(violation.gpa);
+    if (!find_private_empty_slot(violation.gpa, slot))
+        return writes ? resolve_write_slowly(violation.gpa) : resolve_read(violation);
     Hpa frame;
     if (!take_zeroed_frame(frame)) return std::unexpected(SpaceError::out_of_frames);
     (void)memory_.write(slot, Ept::Entry::to_frame(frame.value(), 1, read_write_execute).word());

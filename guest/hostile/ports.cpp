@@ -1,0 +1,96 @@
+// Every port, by every width and direction, one by one and in strings.
+#include "guest/hostile/behaviours.hpp"
+#include "guest/hostile/checks.hpp"
+#include "guest/hostile/stubs.hpp"
+#include "guest/kit/console.hpp"
+#include "guest/kit/processor.hpp"
+
+#include <twofold/abi/hypercall.hpp>
+#include <twofold/abi/report.hpp>
+
+#include <array>
+
+namespace twofold::guest {
+
+namespace {
+
+bool is_uart(unsigned port) { return port - abi::console_port < 8; }
+
+void write_all() {
+    for (unsigned n = 0; n < 0x10000; ++n) {
+        auto const port = static_cast<std::uint16_t>(n);
+        if (n != abi::console_port) write_port(port, std::uint8_t{0x5a});
+        write_port(port, std::uint16_t{0x5a5a});
+        // There it is a hypercall, of a number that there is not.
+        write_port(port, 0x5a5a'5a5aU);
+    }
+    write_port(abi::console_port + 3, std::uint8_t{3}); // the divisor latch is off
+}
+
+/// How many ports answered other than with all ones.
+unsigned read_all() {
+    unsigned others = 0;
+    for (unsigned n = 0; n < 0x10000; ++n) {
+        auto const port = static_cast<std::uint16_t>(n);
+        if (!is_uart(n) && read_port_8(port) != 0xff) ++others;
+        if (read_port_16(port) != 0xffff) ++others;
+        if (read_port_32(port) != 0xffff'ffff) ++others;
+    }
+    return others;
+}
+
+constexpr std::uint16_t unused_port = 0x1234;
+
+void check_string_input(Checks& checks) {
+    std::array<std::uint32_t, 2048> words{};
+    void* to = words.data();
+    std::uint64_t count = words.size() - 1;
+    asm volatile("rep insl" : "+D"(to), "+c"(count) : "d"(unused_port) : "memory");
+    checks.expect_value("REP INS counts RCX down", count, 0);
+    checks.expect("REP INS moves RDI on", to == &words.back());
+    checks.expect("REP INS fills the buffer", words[0] == ~0U && words[2046] == ~0U);
+    checks.expect_value("REP INS fills nothing else", words[2047], 0);
+    to = &words.back();
+    count = 2;
+    asm volatile("std; rep insl; cld" : "+D"(to), "+c"(count) : "d"(unused_port) : "memory", "cc");
+    checks.expect("REP INS moves RDI down", to == &words[2045] && words[2047] == ~0U);
+}
+
+void check_string_output(Checks& checks) {
+    std::string_view const text = "written upwards\n";
+    char const* from = text.data();
+    std::uint64_t count = text.size();
+    asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(abi::console_port) : "memory");
+    checks.expect("REP OUTS moves RSI on", from == text.data() + text.size() && count == 0);
+    count = 0;
+    asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(abi::console_port) : "memory");
+    checks.expect("REP OUTS of nothing does nothing", from == text.data() + text.size());
+    checks.expect_trap("OUTS from nowhere", attempt([] {
+                           std::uint64_t nowhere = not_canonical;
+                           asm volatile("outsb" : "+S"(nowhere) : "d"(unused_port) : "memory");
+                       }),
+                       13);
+    checks.expect_trap("INS to nowhere", attempt([] {
+                           std::uint64_t nowhere = not_canonical;
+                           asm volatile("insb" : "+D"(nowhere) : "d"(unused_port) : "memory");
+                       }),
+                       13);
+}
+
+} // namespace
+
+int ports(Arguments) {
+    Checks checks;
+    checks.expect_none("writes to every port", attempt(write_all));
+    checks.expect_value("ports that are not there and answer", read_all(), 0);
+    std::uint64_t rax = ~std::uint64_t{0};
+    asm volatile("inb %w1, %b0" : "+a"(rax) : "Nd"(unused_port));
+    checks.expect_value("IN of a byte keeps the rest of RAX", rax, ~std::uint64_t{0});
+    asm volatile("inl %w1, %k0" : "+a"(rax) : "Nd"(unused_port));
+    checks.expect_value("IN of 4 bytes clears the upper half of RAX", rax, 0xffff'ffff);
+    check_string_input(checks);
+    check_string_output(checks);
+    return checks.result();
+}
+
+} // namespace twofold::guest
