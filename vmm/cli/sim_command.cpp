@@ -1,17 +1,21 @@
 #include "cli/sim_command.hpp"
 
+#include "bench/sim_loop.hpp"
 #include "cli/json_output.hpp"
 #include "cli/sim_options.hpp"
 #include "report/table.hpp"
 #include "sim/access_pattern.hpp"
 #include "sim/break_even.hpp"
 #include "sim/processor_preset.hpp"
+#include "sim/references_chart.hpp"
 #include "sim/simulation.hpp"
 #include "system/failure.hpp"
+#include "system/file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace twofold::vmm {
@@ -108,6 +112,7 @@ int sim(Context& context, SimOptions const& options) {
         return exit_success;
     }
     if (options.break_even) return break_even(context, options);
+    if (options.techniques.empty()) throw UsageError{"--technique names none"};
     auto const configurations = options.configurations();
     auto const results = simulate(context, options, configurations);
     SimulationReport const report{configurations, results, options.latency_list()};
@@ -119,7 +124,25 @@ int sim(Context& context, SimOptions const& options) {
             options.trace.empty() ? options.pattern : options.trace, options.processor));
         context.outputs.out.write(simulation_text(report, style));
     }
+    if (!options.plot.empty()) write_file(options.plot, references_chart(report));
     return exit_success;
+}
+
+/// For an instruction counter: what `twofold bench sim` measures, and nothing else.
+void add_loop_command(CLI::App& application, Action& chosen) {
+    auto const name = std::make_shared<std::string>();
+    auto* const command = application.add_subcommand("sim-loop", "");
+    command->group("");
+    command->add_option("name", *name)->required();
+    command->callback([name, &chosen] {
+        chosen = [name](Context&) {
+            auto const loop = std::ranges::find(sim_loops(), *name, &SimLoop::name);
+            if (loop == sim_loops().end())
+                throw UsageError{fmt::format("there is no loop '{}'", *name)};
+            PreparedSimLoop{*loop}.run();
+            return exit_success;
+        };
+    });
 }
 
 } // namespace
@@ -130,6 +153,7 @@ void add_sim_command(CLI::App& application, Action& chosen) {
         "sim", "Simulate translation caches and walks for a stream of accesses");
     options->add_to(*command);
     command->footer(sim_examples);
+    add_loop_command(application, chosen);
     command->callback([options, &chosen] {
         chosen = [options](Context& context) { return sim(context, *options); };
     });

@@ -3,6 +3,7 @@
 
 #include "sim/access_source.hpp"
 #include "sim/configuration.hpp"
+#include "system/failure.hpp"
 
 #include <twofold/model/data_cache.hpp>
 #include <twofold/model/reference_counts.hpp>

@@ -4,6 +4,7 @@
 #include "sim/access_source.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 

@@ -15,7 +15,9 @@
 namespace twofold::vmm {
 
 enum class Technique : std::uint8_t { native, shadow, nested };
-enum class Placement : std::uint8_t { packed, scattered };
+/// Which page of its memory a guest gives a gva: the next one, one from anywhere, or the one as far
+/// up as the gva lies above `populate_from`.
+enum class Placement : std::uint8_t { packed, scattered, linear };
 
 struct Configuration {
     Technique technique = Technique::nested;

@@ -2,6 +2,7 @@
 // hypervisor would fill them.
 #pragma once
 
+#include "sim/configuration.hpp"
 #include "sim/random_numbers.hpp"
 #include "sim/sparse_memory.hpp"
 #include "system/failure.hpp"
@@ -14,17 +15,21 @@
 
 namespace twofold::vmm {
 
-/// Where simulated memory keeps what, in bytes.
+/// Where simulated memory keeps what, in bytes. Only tables are kept: data is never read.
 namespace sim_layout {
-/// Tables that the hypervisor or the native kernel owns.
+inline constexpr std::uint64_t gib = std::uint64_t{1} << 30;
+/// Tables that the hypervisor or the native kernel owns, then shadow tables.
 inline constexpr Hpa host_tables{0x1000};
-inline constexpr Hpa shadow_tables{std::uint64_t{1} << 37};
-/// Guest-physical: data from 0, at most this much, then the guest's tables.
-inline constexpr std::uint64_t data_bytes = std::uint64_t{1} << 38;
-inline constexpr Gpa guest_tables{data_bytes};
+inline constexpr Hpa shadow_tables{4 * gib};
+/// Guest-physical: the guest's tables, then its data, at most this much.
+inline constexpr Gpa guest_tables{0};
+inline constexpr Gpa data{4 * gib};
+inline constexpr std::uint64_t data_bytes = 256 * gib;
 /// A gpa lies this far up in host-physical memory.
-inline constexpr std::uint64_t distance = std::uint64_t{1} << 39;
+inline constexpr std::uint64_t distance = 8 * gib;
 constexpr Hpa hpa_of(Gpa gpa) { return Hpa{gpa.value() + distance}; }
+/// Up to where host-physical memory holds tables.
+inline constexpr std::uint64_t table_memory_bytes = 12 * gib;
 } // namespace sim_layout
 
 /// Tables one after the other in memory that is zero.
@@ -41,16 +46,18 @@ class TableRow {
     Output next_;
 };
 
-/// Hands out pages for data: one after the other, or scattered over the data's memory.
+/// Hands out pages for data.
 class PageRow {
   public:
-    PageRow(PageSize size, bool scattered) : size_(size), scattered_(scattered) {}
-    /// Throws Failure when the data's memory is used up.
-    std::uint64_t next();
+    PageRow(PageSize size, Placement placement, Gva first)
+        : size_(size), placement_(placement), first_(first) {}
+    /// A page for `gva`. Throws Failure when the data's memory is used up.
+    Gpa next(Gva gva);
 
   private:
     PageSize size_;
-    bool scattered_;
+    Placement placement_;
+    Gva first_;
     std::uint64_t count_ = 0;
 };
 
@@ -78,20 +85,18 @@ void map_or_fail(typename Format::Output root, typename Format::Input input, Pag
                  typename Format::Output output, Memory& memory, Tables& tables) {
     auto const page = input.aligned_down(size.bytes());
     if (!map(Format{}, root, page, size, output, Permissions::all(), memory, tables))
-        throw Failure{"the simulated page tables do not fit 1 TiB of memory"};
+        throw Failure{"the simulated page tables do not fit their memory"};
 }
 
 /// Exchanges the page of `gva`, which is mapped, for `spare`, and keeps the old one as the next
 /// spare.
 template <class Format, class Memory, class Tables>
 void exchange_page(typename Format::Output root, typename Format::Input gva, PageSize size,
-                   std::optional<typename Format::Output>& spare, PageRow& pages, Memory& memory,
-                   Tables& tables) {
+                   typename Format::Output& spare, Memory& memory, Tables& tables) {
     auto const slot = find_slot(Format{}, root, gva, Format::level_of(size), memory);
     if (!slot || !slot->entry.present()) return;
-    if (!spare) spare = typename Format::Output{pages.next()};
     typename Format::Output const old{slot->entry.frame(size)};
-    map_or_fail<Format>(root, gva, size, *spare, memory, tables);
+    map_or_fail<Format>(root, gva, size, spare, memory, tables);
     spare = old;
 }
 
@@ -99,20 +104,22 @@ void exchange_page(typename Format::Output root, typename Format::Input gva, Pag
 template <class Format>
 class NativeTables {
   public:
-    NativeTables(SparseMemory& memory, PageSize page, bool scattered)
-        : memory_(memory), page_(page), pages_(page, scattered) {
+    NativeTables(SparseMemory& memory, Configuration const& of)
+        : memory_(memory), page_(of.guest_page),
+          pages_(of.guest_page, of.placement, of.populate_from) {
         root_ = *tables_.allocate_table();
     }
     [[nodiscard]] Hpa root() const { return root_; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.bytes(); }
     /// Gives `gva` a page.
     void fill(Gva gva) {
-        Hpa const frame = sim_layout::hpa_of(Gpa{pages_.next()});
+        Hpa const frame = sim_layout::hpa_of(pages_.next(gva));
         map_or_fail<Format>(root_, gva, page_, frame, memory_, tables_);
     }
     /// Gives `gva` another page.
     void remap(Gva gva) {
-        exchange_page<Format>(root_, gva, page_, spare_, pages_, memory_, tables_);
+        if (!spare_) spare_ = sim_layout::hpa_of(pages_.next(gva));
+        exchange_page<Format>(root_, gva, page_, *spare_, memory_, tables_);
     }
 
   private:
@@ -128,9 +135,9 @@ class NativeTables {
 template <class Guest, class Ept>
 class NestedTables {
   public:
-    NestedTables(SparseMemory& memory, PageSize guest_page, PageSize host_page, bool scattered)
-        : memory_(memory), view_(memory), guest_page_(guest_page), host_page_(host_page),
-          pages_(guest_page, scattered) {
+    NestedTables(SparseMemory& memory, Configuration const& of)
+        : memory_(memory), view_(memory), guest_page_(of.guest_page), host_page_(of.host_page),
+          pages_(of.guest_page, of.placement, of.populate_from) {
         guest_root_ = *guest_tables_.allocate_table();
         ept_root_ = *ept_tables_.allocate_table();
     }
@@ -144,15 +151,16 @@ class NestedTables {
 
     /// The guest gives `gva` a page.
     void fill_guest(Gva gva) {
-        map_or_fail<Guest>(guest_root_, gva, guest_page_, Gpa{pages_.next()}, view_, guest_tables_);
+        map_or_fail<Guest>(guest_root_, gva, guest_page_, pages_.next(gva), view_, guest_tables_);
     }
     /// The guest gives `gva` another page.
     void remap(Gva gva) {
-        exchange_page<Guest>(guest_root_, gva, guest_page_, spare_, pages_, view_, guest_tables_);
+        if (!spare_) spare_ = pages_.next(gva);
+        exchange_page<Guest>(guest_root_, gva, guest_page_, *spare_, view_, guest_tables_);
     }
     /// Maps the page of `gva` in both dimensions, the guest's tables too.
     void populate(Gva gva) {
-        Gpa const page{pages_.next()};
+        Gpa const page = pages_.next(gva);
         auto const tables = guest_tables_.bytes();
         map_or_fail<Guest>(guest_root_, gva, guest_page_, page, view_, guest_tables_);
         for (auto at = populated_ ? tables : 0; at < guest_tables_.bytes(); at += 4096)

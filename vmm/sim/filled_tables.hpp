@@ -19,8 +19,7 @@ class NativeParts {
     using Space = NativeSpace<Format, SparseMemory>;
 
     NativeParts(SparseMemory& memory, Configuration const& configuration)
-        : memory_(memory), tables_(memory, configuration.guest_page,
-                                   configuration.placement == Placement::scattered) {}
+        : memory_(memory), tables_(memory, configuration) {}
     [[nodiscard]] Space space() { return {Format{}, tables_.root(), memory_}; }
     [[nodiscard]] Context context() const { return {}; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.bytes(); }
@@ -45,8 +44,7 @@ class NestedParts {
     using Space = NestedSpace<Guest, Ept, SparseMemory>;
 
     NestedParts(SparseMemory& memory, Configuration const& configuration)
-        : tables_(memory, configuration.guest_page, configuration.host_page,
-                  configuration.placement == Placement::scattered) {}
+        : tables_(memory, configuration) {}
     [[nodiscard]] Space space() { return {Guest{}, tables_.guest_root(), tables_.ept()}; }
     [[nodiscard]] Context context() const { return {1, 0, tables_.ept().root}; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.bytes(); }

@@ -41,7 +41,7 @@ class SimulationOf final : public Simulation {
     }
 
   private:
-    SparseMemory memory_;
+    SparseMemory memory_{sim_layout::table_memory_bytes};
     std::unique_ptr<TranslationCaches> caches_;
     Parts parts_;
     AccessLoop<typename Parts::Space, Parts> loop_;

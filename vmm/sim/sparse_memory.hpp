@@ -4,6 +4,7 @@
 #include <twofold/arch/address.hpp>
 #include <twofold/paging/memory.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <expected>
@@ -19,30 +20,29 @@ struct BeyondMemory {
 class SparseMemory {
   public:
     using Error = BeyondMemory;
-    /// 1 TiB of address space.
-    static constexpr std::uint64_t bytes = std::uint64_t{1} << 40;
 
-    /// Throws SystemFailure when the address space can't be reserved.
-    SparseMemory();
+    /// Reserves `bytes` of address space. Throws SystemFailure when there is not that much.
+    explicit SparseMemory(std::uint64_t bytes);
     ~SparseMemory();
     SparseMemory(SparseMemory const&) = delete;
     SparseMemory& operator=(SparseMemory const&) = delete;
 
     template <class Word>
     [[nodiscard]] std::expected<Word, Error> read(Hpa address) const {
-        if (address.value() > bytes - sizeof(Word)) return std::unexpected(Error{});
+        if (address.value() > bytes_ - sizeof(Word)) return std::unexpected(Error{});
         Word word;
         std::memcpy(&word, base_ + address.value(), sizeof word);
         return word;
     }
     template <class Word>
     [[nodiscard]] std::expected<void, Error> write(Hpa address, Word word) {
-        if (address.value() > bytes - sizeof(Word)) return std::unexpected(Error{});
+        if (address.value() > bytes_ - sizeof(Word)) return std::unexpected(Error{});
         std::memcpy(base_ + address.value(), &word, sizeof word);
         return {};
     }
 
   private:
+    std::uint64_t bytes_;
     std::byte* base_;
 };
 

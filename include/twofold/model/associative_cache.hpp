@@ -4,7 +4,9 @@
 
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace twofold {
 
@@ -31,108 +33,93 @@ class AssociativeCache {
     static constexpr std::uint32_t most_entries = MostEntries;
 
     /// `geometry` must be valid for `most_entries`.
-    constexpr explicit AssociativeCache(Geometry geometry = {})
-        : set_mask_(geometry.sets - 1), ways_(geometry.ways) {
-        clear();
+    constexpr explicit AssociativeCache(Geometry geometry = {}) { reshape(geometry); }
+    /// Before anything is put in.
+    constexpr void reshape(Geometry geometry) {
+        set_mask_ = geometry.sets - 1;
+        ways_ = geometry.ways;
+        row_ = geometry.ways == 0 ? unrolled : (geometry.ways + unrolled - 1) / unrolled * unrolled;
     }
 
     [[nodiscard]] constexpr bool exists() const { return ways_ != 0; }
 
     /// `index` selects the set by its low bits.
-    [[nodiscard]] constexpr Value* find(std::uint64_t key, std::uint64_t index) {
-        std::uint32_t const set = static_cast<std::uint32_t>(index) & set_mask_;
-        std::uint32_t const base = set * ways_;
-        for (std::uint32_t way = 0; way < ways_; ++way) {
-            if (keys_[base + way] != key) continue;
-            if (way != newest_[set]) make_newest(set, base, way);
-            return &values_[base + way];
-        }
+    [[nodiscard, gnu::always_inline]] constexpr Value* find(std::uint64_t key,
+                                                            std::uint64_t index) {
+        // A set has `unrolled` slots at least, so that the loop need not look before it begins.
+        Slot* slot = set_of(index);
+        Slot const* const end = slot + row_;
+        do {
+            for (std::uint32_t at = 0; at < unrolled; ++at)
+                if (slot[at].key == key) return used(slot[at]);
+            slot += unrolled;
+        } while (slot != end);
         return nullptr;
     }
 
     /// `key` must not be in the cache.
     constexpr void insert(std::uint64_t key, std::uint64_t index, Value const& value) {
         if (ways_ == 0) return;
-        std::uint32_t const set = static_cast<std::uint32_t>(index) & set_mask_;
-        std::uint32_t const base = set * ways_;
-        // The list is a ring: what stands before the newest is the oldest.
-        std::uint8_t const way = newer_[base + newest_[set]];
-        newest_[set] = way;
-        keys_[base + way] = key;
-        values_[base + way] = value;
+        Slot* const set = set_of(index);
+        Slot* oldest = set;
+        for (Slot* slot = set + 1; slot != set + ways_; ++slot)
+            if (slot->last_use < oldest->last_use) oldest = slot;
+        oldest->key = key;
+        oldest->value = value;
+        oldest->last_use = ++clock_;
     }
 
     constexpr void erase(std::uint64_t key, std::uint64_t index) {
-        std::uint32_t const set = static_cast<std::uint32_t>(index) & set_mask_;
-        std::uint32_t const base = set * ways_;
-        for (std::uint32_t way = 0; way < ways_; ++way)
-            if (keys_[base + way] == key) erase_way(set, base, way);
+        Slot* const set = set_of(index);
+        for (Slot* slot = set; slot != set + ways_; ++slot)
+            if (slot->key == key) forget(*slot);
     }
 
     /// Drops the entries for which `drop(key, value)` holds.
     template <class Predicate>
     constexpr void erase_if(Predicate&& drop) {
-        for (std::uint32_t set = 0; set <= set_mask_; ++set) {
-            std::uint32_t const base = set * ways_;
-            for (std::uint32_t way = 0; way < ways_; ++way) {
-                if (keys_[base + way] != 0 && drop(keys_[base + way], values_[base + way]))
-                    erase_way(set, base, way);
-            }
-        }
-    }
-
-    constexpr void clear() {
-        for (std::uint32_t set = 0; set <= set_mask_ && ways_ != 0; ++set) {
-            newest_[set] = 0;
-            for (std::uint32_t way = 0; way < ways_; ++way) {
-                std::uint32_t const slot = set * ways_ + way;
-                keys_[slot] = 0;
-                older_[slot] = static_cast<std::uint8_t>((way + 1) % ways_);
-                newer_[slot] = static_cast<std::uint8_t>((way + ways_ - 1) % ways_);
-            }
-        }
+        for (Slot& slot : slots())
+            if (slot.key != 0 && drop(slot.key, slot.value)) forget(slot);
     }
 
     /// How many entries there are for which `holds(key, value)`.
     template <class Predicate>
-    [[nodiscard]] constexpr std::uint32_t count_if(Predicate&& holds) const {
+    [[nodiscard]] constexpr std::uint32_t count_if(Predicate&& holds) {
         std::uint32_t count = 0;
-        for (std::uint32_t slot = 0; slot < (set_mask_ + 1) * ways_; ++slot)
-            count += keys_[slot] != 0 && holds(keys_[slot], values_[slot]) ? 1 : 0;
+        for (Slot const& slot : slots())
+            count += slot.key != 0 && holds(slot.key, slot.value) ? 1 : 0;
         return count;
     }
 
   private:
-    constexpr void erase_way(std::uint32_t set, std::uint32_t base, std::uint32_t way) {
-        keys_[base + way] = 0;
-        make_newest(set, base, way);
-        newest_[set] = older_[base + way]; // it is the oldest now: the next to be used
+    /// A row of slots is a whole number of these: those beyond the ways have key 0 for ever.
+    static constexpr std::uint32_t unrolled = 4;
+
+    struct Slot {
+        std::uint64_t key = 0;
+        /// By the clock of uses; 0: free, so that it is taken first.
+        std::uint64_t last_use = 0;
+        Value value{};
+    };
+
+    constexpr Slot* set_of(std::uint64_t index) {
+        return slots_.data() + (index & set_mask_) * row_;
     }
-    /// Moves a way from where it stands in its ring to the front.
-    constexpr void make_newest(std::uint32_t set, std::uint32_t base, std::uint32_t way) {
-        std::uint8_t const self = static_cast<std::uint8_t>(way);
-        std::uint8_t const front = newest_[set];
-        newest_[set] = self;
-        if (self == front || newer_[base + front] == self) return; // the ring only turns
-        std::uint8_t const before = newer_[base + way];
-        std::uint8_t const behind = older_[base + way];
-        older_[base + before] = behind;
-        newer_[base + behind] = before;
-        std::uint8_t const oldest = newer_[base + front];
-        newer_[base + front] = self;
-        older_[base + way] = front;
-        newer_[base + way] = oldest;
-        older_[base + oldest] = self;
+    [[gnu::always_inline]] constexpr Value* used(Slot& slot) {
+        slot.last_use = ++clock_;
+        return &slot.value;
+    }
+    static constexpr void forget(Slot& slot) { slot = {}; }
+    constexpr std::span<Slot> slots() {
+        return std::span{slots_}.first((std::size_t{set_mask_} + 1) * row_);
     }
 
-    std::uint32_t set_mask_;
-    std::uint32_t ways_;
-    std::array<std::uint64_t, MostEntries> keys_{};
-    std::array<Value, MostEntries> values_{};
-    /// The ways of a set as a ring, from the most to the least recently used.
-    std::array<std::uint8_t, MostEntries> older_{};
-    std::array<std::uint8_t, MostEntries> newer_{};
-    std::array<std::uint8_t, MostEntries> newest_{};
+    std::uint64_t set_mask_ = 0;
+    std::uint64_t ways_ = 0;
+    std::uint64_t row_ = unrolled;
+    std::uint64_t clock_ = 0;
+    /// Room for the longest rows: of one way each.
+    std::array<Slot, std::size_t{MostEntries} * unrolled> slots_{};
 };
 
 } // namespace twofold

@@ -25,7 +25,7 @@ class DataCaches {
 
     constexpr explicit DataCaches(DataCacheShape const& shape) {
         for (unsigned at = 0; at < data_cache_levels; ++at)
-            levels_[at] = Level{shape.levels[at]};
+            levels_[at].reshape(shape.levels[at]);
     }
 
     /// Touches the line of `address`. Returns the level that had it, 0 being the first, or

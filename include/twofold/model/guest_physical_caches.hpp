@@ -36,7 +36,8 @@ class GuestPhysicalCaches {
             auto const key =
                 cache_key::make(gpa.value(), size.shift(), cache_key::low_bits(tag, code));
             if (auto const* const entry = nested_tlb_.find(key, gpa.value() >> size.shift()))
-                return Found{entry->page + gpa.offset_in(size.bytes()), size, entry->permissions};
+                return Found{entry->page + gpa.offset_in(size.bytes()), size,
+                             entry->allowed.permissions()};
         }
         return std::nullopt;
     }
@@ -47,10 +48,10 @@ class GuestPhysicalCaches {
             if (++code == tlb_page_sizes.size()) return;
         sizes_seen_[code] = true;
         unsigned const shift = found.page_size.shift();
-        nested_tlb_.insert(
-            cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, code)),
-            gpa.value() >> shift,
-            {found.address.aligned_down(bit(shift)), found.permissions, found.page_size});
+        nested_tlb_.insert(cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, code)),
+                           gpa.value() >> shift,
+                           {found.address.aligned_down(bit(shift)),
+                            AllowedAccesses{found.permissions}, found.page_size});
     }
 
     [[nodiscard]] constexpr StructureCaches<Hpa>& structures() { return structures_; }
@@ -74,7 +75,7 @@ class GuestPhysicalCaches {
     }
 
     template <class Predicate>
-    [[nodiscard]] constexpr std::uint32_t count_nested_if(Predicate&& holds) const {
+    [[nodiscard]] constexpr std::uint32_t count_nested_if(Predicate&& holds) {
         return nested_tlb_.count_if([&](std::uint64_t key, auto const&) { return holds(key); });
     }
 

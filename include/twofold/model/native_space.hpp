@@ -26,7 +26,7 @@ struct NativeSpace {
         WalkStart<Hpa> start{*top, Format::levels};
         auto& structures = caches.structures();
         if (auto const hit = structures.template find<Format>(gva, caches.tag()); hit.level != 0)
-            start = {hit.entry.host, hit.level - 1, hit.entry.permissions};
+            start = {hit.entry->host, hit.level - 1, hit.entry->permissions};
         auto allowed = start.permissions;
         auto const found = walk_from(
             format, start, gva, memory, [&](unsigned level, Hpa address, std::uint64_t entry) {

@@ -62,7 +62,7 @@ class CachedGuestMemory {
         auto& structures = caches_.guest_physical().structures();
         WalkStart<Hpa> start{ept_.root, Ept::levels};
         if (auto const hit = structures.template find<Ept>(gpa, caches_.ept_tag()); hit.level != 0)
-            start = {hit.entry.table, hit.level - 1, hit.entry.permissions};
+            start = {hit.entry->table, hit.level - 1, hit.entry->permissions};
         // That the entry above was good shows when the walk reads the table that it leads to.
         auto allowed = start.permissions;
         return walk_from(ept_.format, start, gpa, ept_.memory,
@@ -124,8 +124,8 @@ struct NestedSpace {
         WalkStart<Gpa> start{*top, Guest::levels};
         auto& structures = caches.structures();
         if (auto const hit = structures.template find<Guest>(gva, caches.tag()); hit.level != 0) {
-            start = {hit.entry.table, hit.level - 1, hit.entry.permissions};
-            memory.table_lies_at(hit.entry.host);
+            start = {hit.entry->table, hit.level - 1, hit.entry->permissions};
+            memory.table_lies_at(hit.entry->host);
         }
         auto allowed = start.permissions;
         return walk_from(

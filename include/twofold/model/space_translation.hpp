@@ -14,7 +14,7 @@ struct SpaceTranslation {
     PageSize guest_page;
     PageSize host_page;
 
-    /// The fault of an access that `fill.permissions` do not allow.
+    /// The fault of an access that `fill.allowed` does not allow.
     [[nodiscard]] constexpr NestedFault denial(Access access) const {
         bool const by_guest = !guest_permissions.allow(access);
         PageSize const leaf = by_guest ? guest_page : host_page;

@@ -34,26 +34,26 @@ class StructureCaches {
   public:
     constexpr explicit StructureCaches(StructureShape const& shape) {
         for (unsigned at = 0; at < structure_levels; ++at)
-            levels_[at] = Level{shape[at]};
+            levels_[at].reshape(shape[at]);
     }
 
     struct Found {
         /// Level of the entry that was found; the walk goes on one below. 0: none was.
         unsigned level = 0;
-        StructureEntry<Output> entry{};
+        StructureEntry<Output> const* entry = nullptr;
     };
 
-    /// The entry that saves most of the walk of `input`.
-    template <PagingFormat Format>
-    [[nodiscard]] constexpr Found find(typename Format::Input input, TagNumber tag) {
-        for (unsigned level = 2; level <= Format::levels; ++level) {
-            Level& cache = levels_[level - 2];
-            if (!cache.exists()) continue;
-            unsigned const shift = Format::page_size(level).shift();
+    /// The entry that saves most of the walk of `input`. It is valid until something is put in.
+    template <PagingFormat Format, unsigned Level = 2>
+    [[nodiscard, gnu::always_inline]] constexpr Found find(typename Format::Input input,
+                                                           TagNumber tag) {
+        if constexpr (Level <= Format::levels) {
+            constexpr unsigned shift = Format::page_size(Level).shift();
             std::uint64_t const key =
                 cache_key::make(input.value(), shift, cache_key::low_bits(tag, 0));
-            if (auto const* const entry = cache.find(key, input.value() >> shift))
-                return {level, *entry};
+            if (auto const* const entry = levels_[Level - 2].find(key, input.value() >> shift))
+                return {Level, entry};
+            return find<Format, Level + 1>(input, tag);
         }
         return {};
     }
@@ -84,7 +84,7 @@ class StructureCaches {
     }
     /// How many entries of `level` there are for which `holds(key)`.
     template <class Predicate>
-    [[nodiscard]] constexpr std::uint32_t count_if(unsigned level, Predicate&& holds) const {
+    [[nodiscard]] constexpr std::uint32_t count_if(unsigned level, Predicate&& holds) {
         return levels_[level - 2].count_if(
             [&](std::uint64_t key, auto const&) { return holds(key); });
     }

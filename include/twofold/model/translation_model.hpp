@@ -27,9 +27,9 @@ class TranslationModel {
 
     /// One access, calling `observe(Reference)` for each reference of its walk.
     template <class Observer>
-    constexpr Outcome access(Gva gva, Access access, Observer&& observe) {
+    [[gnu::always_inline]] constexpr Outcome access(Gva gva, Access access, Observer&& observe) {
         if (auto const* const hit = caches_.first_level().find(gva, access, caches_.tag())) {
-            if (hit->permissions.allow(access)) [[likely]] {
+            if (hit->allowed.allow(access)) [[likely]] {
                 return Outcome::first_level_hit;
             }
             return refill(gva, access, observe);
@@ -46,9 +46,9 @@ class TranslationModel {
     [[gnu::noinline]] constexpr Outcome after_first_level(Gva gva, Access access,
                                                           Observer& observe) {
         if (auto const* const hit = caches_.second_level().find(gva, access, caches_.tag())) {
-            if (!hit->permissions.allow(access)) return refill(gva, access, observe);
+            if (!hit->allowed.allow(access)) return refill(gva, access, observe);
             TlbFill const fill{gva, hit->page + gva.offset_in(hit->size.bytes()), hit->size,
-                               hit->permissions};
+                               hit->allowed};
             caches_.first_level().insert(fill, access, caches_.tag());
             return Outcome::second_level_hit;
         }
@@ -66,7 +66,7 @@ class TranslationModel {
     constexpr Outcome walk(Gva gva, Access access, Observer& observe) {
         auto const found = space_.walk(gva, caches_, observe);
         if (!found) return fail(gva, found.error());
-        if (!found->fill.permissions.allow(access)) return fail(gva, found->denial(access));
+        if (!found->fill.allowed.allow(access)) return fail(gva, found->denial(access));
         caches_.second_level().insert(found->fill, access, caches_.tag());
         caches_.first_level().insert(found->fill, access, caches_.tag());
         return Outcome::walked;
