@@ -8,6 +8,7 @@
 #include <twofold/model/native_space.hpp>
 #include <twofold/model/nested_space.hpp>
 
+#include <algorithm>
 #include <optional>
 
 namespace twofold::vmm {
@@ -73,7 +74,9 @@ class ShadowParts {
     using Space = NativeSpace<Shadow, SparseMemory>;
 
     ShadowParts(SparseMemory& memory, Configuration const& configuration)
-        : memory_(memory), below_(memory, configuration) {
+        : memory_(memory), below_(memory, configuration),
+          guest_page_(configuration.guest_page.bytes()),
+          piece_(std::min(configuration.guest_page, configuration.host_page).bytes()) {
         root_ = *tables_.allocate_table();
     }
     [[nodiscard]] Space space() { return {Shadow{}, root_, memory_}; }
@@ -102,7 +105,8 @@ class ShadowParts {
     void populate(Gva gva) {
         SimulationResult uncounted;
         below_.populate(gva);
-        fill({}, gva, uncounted);
+        for (std::uint64_t at = 0; at < guest_page_; at += piece_)
+            fill({}, gva + at, uncounted);
     }
 
   private:
@@ -114,6 +118,9 @@ class ShadowParts {
 
     SparseMemory& memory_;
     NestedParts<GuestLevels, EptLevels> below_;
+    /// Bytes of a guest's page, and of what a shadow entry maps of it.
+    std::uint64_t guest_page_;
+    std::uint64_t piece_;
     TableRow<Hpa> tables_{sim_layout::shadow_tables};
     Hpa root_;
 };
