@@ -76,6 +76,8 @@ void add_machine_options(CLI::App& command, SimOptions& options) {
     command.add_option("--ept-levels", options.ept_levels, "4 or 5")
         ->check(CLI::Range(4, 5))
         ->capture_default_str();
+    command.add_flag("--lazy", options.lazy,
+                     "Map a pattern's pages at their first touch, as those of a trace, not before");
     command.add_flag("--scattered", options.scattered,
                      "Pages lie anywhere in guest memory, not in the order of their first touch");
     command
