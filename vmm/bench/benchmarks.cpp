@@ -5,6 +5,8 @@
 #include "bench/launch.hpp"
 #include "bench/lazy.hpp"
 #include "bench/memory.hpp"
+#include "bench/sim.hpp"
+#include "bench/walk_matrix.hpp"
 
 namespace twofold::vmm {
 
@@ -36,6 +38,16 @@ constexpr Benchmark all_benchmarks[] = {
      "memory that comes in when a guest under KVM touches it first: by the kernel, beforehand,\n"
      "and by userfaultfd; a page of 4K, beside the same system calls made bare, in turns.",
      bench_lazy},
+    {"walk",
+     "references of cold two-dimensional walks, by guest page and EPT page, for 4 and 5 levels in\n"
+     "either dimension: counted on tables that are built for it, by the closed form\n"
+     "(g+1)(h+1)-1, and for 4 over 4 on the live guest `walk` in Bochs beside what the emulated\n"
+     "processor itself read.",
+     bench_walk},
+    {"sim",
+     "what the simulator of `twofold sim` costs, in instructions an access by callgrind, and the\n"
+     "walker, as ratios to a bare chain of dependent loads over the very same addresses.",
+     bench_sim},
 };
 
 } // namespace

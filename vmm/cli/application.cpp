@@ -5,6 +5,7 @@
 #include "cli/doctor_command.hpp"
 #include "cli/image_command.hpp"
 #include "cli/run_command.hpp"
+#include "cli/sim_command.hpp"
 #include "cli/snapshot_command.hpp"
 #include "cli/walk_command.hpp"
 #include "system/failure.hpp"
@@ -42,6 +43,7 @@ void build(CLI::App& application, Action& chosen) {
     add_run_command(application, chosen);
     add_walk_command(application, chosen);
     add_bench_command(application, chosen);
+    add_sim_command(application, chosen);
     add_image_command(application, chosen);
     add_snapshot_command(application, chosen);
     add_doctor_command(application, chosen);

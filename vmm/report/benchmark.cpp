@@ -2,6 +2,8 @@
 
 #include "report/table.hpp"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 namespace twofold::vmm {
@@ -12,6 +14,8 @@ using Json = nlohmann::ordered_json;
 
 std::string number_text(std::optional<double> number) {
     if (!number) return "-";
+    // Ratios and other small figures keep two places.
+    if (*number < 1000 && *number != std::floor(*number)) return fmt::format("{:.2f}", *number);
     return grouped(static_cast<std::uint64_t>(std::llround(*number)));
 }
 

@@ -54,44 +54,93 @@ struct IgnoreReferences {
     constexpr void operator()(unsigned, auto, std::uint64_t) const {}
 };
 
-/// Walks `input`, calling `observe(level, address of the entry, entry)` for each entry that is
-/// read, in the order of the reads and before it is judged. Reads the entries of the walk and
-/// nothing else; writes nothing, accessed and dirty bits included. Source: Intel SDM vol. 3,
+/// Where a walk goes on: the table that is read next, the level of its entries, and what the levels
+/// above allow. The start of a whole walk is the top table; a paging-structure cache knows later
+/// ones.
+template <class Output>
+struct WalkStart {
+    Output table;
+    unsigned level;
+    Permissions permissions = Permissions::all();
+};
+
+namespace detail {
+
+/// The walk from the table at `table` down, `Level` being that of its entries. One instance a
+/// level, so that all that depends on the level is a constant.
+template <unsigned Level, PagingFormat Format, class Memory, class Observer>
+[[nodiscard, gnu::always_inline]] constexpr std::expected<Translation<typename Format::Output>,
+                                                          WalkFault<typename Memory::Error>>
+walk_level(Format const& format, typename Format::Output table, Permissions permissions,
+           typename Format::Input input, Memory& memory, Observer& observe) {
+    if constexpr (Level == 0) {
+        return Translation<typename Format::Output>{typename Format::Output{input.value()}, page_4k,
+                                                    permissions, 0};
+    } else {
+        using Word = typename Format::Word;
+        using Fault = WalkFault<typename Memory::Error>;
+        auto const address = table + std::uint64_t{Format::index(input, Level)} * sizeof(Word);
+        auto const word = memory.template read<Word>(address);
+        if (!word)
+            return std::unexpected(Fault{WalkFaultReason::unreadable, Level, 0, word.error()});
+        observe(Level, address, std::uint64_t{*word});
+
+        typename Format::Entry const entry{*word};
+        if (!entry.present()) return std::unexpected(Fault{WalkFaultReason::not_present, Level});
+        if (auto const bits = format.malformed(entry, Level)) {
+            return std::unexpected(Fault{WalkFaultReason::malformed, Level, bits});
+        }
+        permissions = permissions & entry.permissions();
+        if (format.leaf(entry, Level)) {
+            PageSize const size = Format::page_size(Level);
+            return Translation<typename Format::Output>{
+                typename Format::Output{entry.frame(size) + input.offset_in(size.bytes())}, size,
+                permissions, *word};
+        }
+        return walk_level<Level - 1>(format, typename Format::Output{entry.table()}, permissions,
+                                     input, memory, observe);
+    }
+}
+
+/// Enters the walk at `start.level`, which is `Level` or below.
+template <unsigned Level, PagingFormat Format, class Memory, class Observer>
+[[nodiscard, gnu::always_inline]] constexpr auto
+enter_walk(Format const& format, WalkStart<typename Format::Output> const& start,
+           typename Format::Input input, Memory& memory, Observer& observe) {
+    if constexpr (Level > 0) {
+        if (start.level != Level)
+            return enter_walk<Level - 1>(format, start, input, memory, observe);
+    }
+    return walk_level<Level>(format, start.table, start.permissions, input, memory, observe);
+}
+
+} // namespace detail
+
+/// Walks `input` from `start`, calling `observe(level, address of the entry, entry)` for each entry
+/// that is read, in the order of the reads and before it is judged. Reads the entries of the walk
+/// and nothing else; writes nothing, accessed and dirty bits included. Source: Intel SDM vol. 3,
 /// "Hierarchical Paging Structures: an Overview".
+template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
+[[nodiscard]] constexpr std::expected<Translation<typename Format::Output>,
+                                      WalkFault<typename Memory::Error>>
+walk_from(Format const& format, WalkStart<typename Format::Output> const& start,
+          typename Format::Input input, Memory& memory, Observer&& observe = {}) {
+    return detail::enter_walk<Format::levels>(format, start, input, memory, observe);
+}
+
+/// The whole walk of `input`, from the root, as walk_from.
 template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
 [[nodiscard]] constexpr std::expected<Translation<typename Format::Output>,
                                       WalkFault<typename Memory::Error>>
 walk(Format const& format, typename Format::Root const& root, typename Format::Input input,
      Memory& memory, Observer&& observe = {}) {
-    using Word = typename Format::Word;
-    using Fault = WalkFault<typename Memory::Error>;
-    auto permissions = Permissions::all();
-
-    auto table = Format::top_table(root, input);
-    if (!table) return std::unexpected(Fault{WalkFaultReason::not_present, Format::levels + 1});
-    for (unsigned level = Format::levels; level > 0; --level) {
-        auto const address = *table + std::uint64_t{Format::index(input, level)} * sizeof(Word);
-        auto const word = memory.template read<Word>(address);
-        if (!word)
-            return std::unexpected(Fault{WalkFaultReason::unreadable, level, 0, word.error()});
-        observe(level, address, std::uint64_t{*word});
-
-        typename Format::Entry const entry{*word};
-        if (!entry.present()) return std::unexpected(Fault{WalkFaultReason::not_present, level});
-        if (auto const bits = format.malformed(entry, level)) {
-            return std::unexpected(Fault{WalkFaultReason::malformed, level, bits});
-        }
-        permissions = permissions & entry.permissions();
-        if (format.leaf(entry, level)) {
-            PageSize const size = Format::page_size(level);
-            return Translation<typename Format::Output>{
-                typename Format::Output{entry.frame(size) + input.offset_in(size.bytes())}, size,
-                permissions, *word};
-        }
-        table = typename Format::Output{entry.table()};
+    auto const table = Format::top_table(root, input);
+    if (!table) {
+        return std::unexpected(
+            WalkFault<typename Memory::Error>{WalkFaultReason::not_present, Format::levels + 1});
     }
-    return Translation<typename Format::Output>{typename Format::Output{input.value()}, page_4k,
-                                                permissions, 0};
+    return detail::walk_level<Format::levels>(format, *table, Permissions::all(), input, memory,
+                                              observe);
 }
 
 } // namespace twofold

@@ -1,0 +1,211 @@
+#include "sim/access_pattern.hpp"
+#include "sim/break_even.hpp"
+#include "sim/processor_preset.hpp"
+#include "sim/references_chart.hpp"
+#include "sim/simulation.hpp"
+#include "sim/simulation_report.hpp"
+#include "system/failure.hpp"
+#include "tests/catch.hpp"
+#include "tests/support/command.hpp"
+#include "tests/support/failure_text.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <set>
+
+namespace simulation_test {
+
+using namespace twofold;
+using namespace twofold::vmm;
+using namespace twofold::test;
+
+namespace {
+
+PatternParameters const parameters{.footprint = std::uint64_t{64} << 20, .accesses = 20'000};
+
+OpenSource pattern(std::string_view name, PatternParameters const& of = parameters) {
+    return [of, &kind = pattern_named(name)] { return kind.make(of); };
+}
+
+SimulationResult simulate(Configuration configuration, std::string_view processor,
+                          OpenSource const& source, bool populate = true) {
+    if (populate) {
+        configuration.populate_from = parameters.first;
+        configuration.populate_bytes = parameters.footprint;
+    }
+    return simulate_all({&configuration, 1}, processor_preset(processor).shape, source, 1,
+                        [](std::uint64_t) {})
+        .front();
+}
+
+} // namespace
+
+TEST_CASE("without caches every access costs the cold walk of its technique") {
+    auto const references_of = [&](Technique technique, PageSize guest, PageSize host) {
+        auto const result =
+            simulate({.technique = technique, .guest_page = guest, .host_page = host}, "none",
+                     pattern("random"));
+        CHECK(result.walks == parameters.accesses);
+        CHECK(result.references.total() % result.walks == 0);
+        return result.references.total() / result.walks;
+    };
+    CHECK(references_of(Technique::native, page_4k, page_4k) == 4);
+    CHECK(references_of(Technique::native, page_2m, page_4k) == 3);
+    CHECK(references_of(Technique::shadow, page_4k, page_4k) == 4);
+    CHECK(references_of(Technique::shadow, page_2m, page_2m) == 3);
+    CHECK(references_of(Technique::nested, page_4k, page_4k) == 24);
+    CHECK(references_of(Technique::nested, page_2m, page_4k) == 19);
+    CHECK(references_of(Technique::nested, page_4k, page_1g) == 14);
+    CHECK(references_of(Technique::nested, page_1g, page_1g) == 8);
+}
+
+TEST_CASE("five levels cost what the closed form says") {
+    for (auto const& [guest, ept, expected] :
+         {std::tuple{4U, 5U, 29U}, {5U, 4U, 29U}, {5U, 5U, 35U}}) {
+        auto const result =
+            simulate({.guest_levels = guest, .ept_levels = ept}, "none", pattern("random"));
+        CHECK(result.references.total() == expected * result.walks);
+    }
+    CHECK_THROWS_AS(make_simulation({.guest_levels = 3}, processor_preset("none").shape),
+                    UsageError);
+}
+
+TEST_CASE("every access is a first-level hit, a second-level hit or a walk") {
+    for (auto const& kind : pattern_kinds()) {
+        CAPTURE(std::string{kind.name});
+        auto const result = simulate({}, "skylake", pattern(kind.name));
+        CHECK(result.accesses == parameters.accesses);
+        CHECK(result.first_level_hits + result.second_level_hits + result.walks == result.accesses);
+        CHECK(result.guest_faults == 0);
+    }
+}
+
+TEST_CASE("first touches change nothing but the faults that are counted apart") {
+    auto const before = simulate({}, "none", pattern("random"));
+    auto const lazy = simulate({}, "none", pattern("random"), false);
+    CHECK(lazy.references.total() == before.references.total());
+    CHECK(lazy.guest_faults > 0);
+    CHECK(lazy.ept_violations > lazy.guest_faults);
+}
+
+TEST_CASE("shadow tables save the second dimension's references and cost an exit a page") {
+    auto const nested = simulate({}, "skylake", pattern("random"), false);
+    auto const shadow =
+        simulate({.technique = Technique::shadow}, "skylake", pattern("random"), false);
+    CHECK(shadow.references.of(Dimension::ept) == 0);
+    CHECK(shadow.references.total() < nested.references.total());
+    CHECK(shadow.shadow_fills == nested.guest_faults);
+    CHECK(shadow.shadow_updates == nested.guest_faults);
+}
+
+TEST_CASE("a pattern repeats exactly and stays in its footprint") {
+    for (auto const& kind : pattern_kinds()) {
+        CAPTURE(std::string{kind.name});
+        std::vector<TraceAccess> first(1000);
+        std::vector<TraceAccess> second(1000);
+        CHECK(kind.make(parameters)->next(first) == 1000);
+        auto const source = kind.make(parameters);
+        for (std::size_t at = 0; at < 1000; at += 100)
+            CHECK(source->next(std::span{second}.subspan(at, 100)) == 100);
+        CHECK(first == second);
+        for (auto const& access : first) {
+            CHECK(access.gva >= parameters.first);
+            CHECK(access.gva < parameters.first + parameters.footprint);
+        }
+    }
+    CHECK_THROWS_AS(pattern_named("nothing"), UsageError);
+}
+
+TEST_CASE("a pointer chase visits every node once before it returns") {
+    PatternParameters const small{.footprint = 64 * 1024, .accesses = 1024};
+    std::vector<TraceAccess> all(1024);
+    REQUIRE(pattern_named("chase").make(small)->next(all) == 1024);
+    std::set<std::uint64_t> nodes;
+    for (auto const& access : all)
+        nodes.insert(access.gva.value());
+    CHECK(nodes.size() == 1024);
+}
+
+TEST_CASE("threads change nothing in the results, nor their order") {
+    std::array<Configuration, 4> configurations{};
+    configurations[1].technique = Technique::native;
+    configurations[2].host_page = page_2m;
+    configurations[3].guest_page = page_2m;
+    auto const run = [&](unsigned threads) {
+        std::vector<std::uint64_t> totals;
+        for (auto const& result : simulate_all(configurations, processor_preset("skylake").shape,
+                                               pattern("zipf"), threads, [](std::uint64_t) {}))
+            totals.push_back(result.references.total());
+        return totals;
+    };
+    CHECK(run(1) == run(3));
+}
+
+TEST_CASE("what a source throws ends all simulations") {
+    std::array<Configuration, 2> const two{};
+    OpenSource const broken = []() -> std::unique_ptr<AccessSource> { throw Failure{"broken"}; };
+    CHECK_THROWS_WITH(
+        simulate_all(two, processor_preset("none").shape, broken, 2, [](std::uint64_t) {}),
+        "broken");
+}
+
+TEST_CASE("with data caches every reference was found somewhere") {
+    auto const result = simulate({.data_caches = true}, "skylake", pattern("random"));
+    std::uint64_t found = 0;
+    for (auto const count : result.found_in)
+        found += count;
+    CHECK(found == result.references.total());
+    CHECK(reference_cycles(result, {1, 1, 1, 1}) == static_cast<double>(found));
+}
+
+TEST_CASE("on either side of the break-even the other technique is cheaper") {
+    auto const found = find_break_even(
+        {1500, 20, {.populate_from = parameters.first, .populate_bytes = parameters.footprint}},
+        [&](std::span<Configuration const> configurations) {
+            return simulate_all(configurations, processor_preset("skylake").shape,
+                                pattern("random"), 1, [](std::uint64_t) {});
+        });
+    REQUIRE(found.runs.size() == 3);
+    CHECK(found.runs[1].shadow_cycles < found.runs[1].nested_cycles);
+    CHECK(found.runs[2].shadow_cycles > found.runs[2].nested_cycles);
+    CHECK(holds(break_even_text(found, Style{false}), {"1500 cycles", "20 cycles", "break-even"}));
+}
+
+TEST_CASE("a chart has a bar a configuration") {
+    std::array<Configuration, 2> const two{};
+    std::array<SimulationResult, 2> results{};
+    results[0].accesses = results[1].accesses = 1;
+    auto const svg = references_chart({two, results, {}});
+    CHECK(holds(svg, {"<svg", "nested 4K/4K", "</svg>"}));
+}
+
+TEST_CASE("every preset says where its figures stand") {
+    for (auto const& preset : processor_presets()) {
+        CHECK(preset.shape.valid());
+        CHECK_FALSE(preset.sources.empty());
+    }
+    CHECK_THROWS_AS(processor_preset("8086"), UsageError);
+}
+
+TEST_CASE("the command prints tables for people and JSON for machines") {
+    std::vector<std::string> const words{TWOFOLD_COMMAND, "sim", "--accesses",  "10000",
+                                         "--footprint",   "16M", "--processor", "none",
+                                         "--guest-page",  "4k",  "--host-page", "4k"};
+    auto const text = run_command({words});
+    CHECK(text.status == 0);
+    CHECK(holds(text.out, {"native 4K", "shadow 4K/4K", "nested 4K/4K", "24.00", "6.00x"}));
+
+    auto with_json = words;
+    with_json.insert(with_json.end(), {"--json", "-"});
+    auto const json = nlohmann::json::parse(run_command({with_json}).out);
+    REQUIRE(json["simulations"].size() == 3);
+    CHECK(json["simulations"][2]["references"] == 240'000);
+
+    CHECK(run_command({{TWOFOLD_COMMAND, "sim", "--pattern", "nothing"}}).status == 2);
+    CHECK(run_command({{TWOFOLD_COMMAND, "sim", "--trace", "/nowhere"}}).status == 1);
+    CHECK(holds(run_command({{TWOFOLD_COMMAND, "sim", "--list"}}).out,
+                {"skylake", "Optimization Reference Manual", "assumed", "gups"}));
+}
+
+} // namespace simulation_test

@@ -1,0 +1,24 @@
+#include "sim/sparse_memory.hpp"
+
+#include "system/failure.hpp"
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+
+#include <cerrno>
+
+namespace twofold::vmm {
+
+SparseMemory::SparseMemory(std::uint64_t bytes) : bytes_(bytes) {
+    void* const at = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        throw SystemFailure{
+            fmt::format("can't reserve {} GiB of address space for simulated memory", bytes_ >> 30),
+            errno};
+    base_ = static_cast<std::byte*>(at);
+}
+
+SparseMemory::~SparseMemory() { munmap(base_, bytes_); }
+
+} // namespace twofold::vmm
