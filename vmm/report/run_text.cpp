@@ -39,7 +39,9 @@ std::vector<std::pair<std::string, std::uint64_t>>
 sorted(std::map<std::string, std::uint64_t> const& counts) {
     std::vector<std::pair<std::string, std::uint64_t>> all(counts.begin(), counts.end());
     std::erase_if(all, [](auto const& one) { return one.second == 0; });
-    std::ranges::stable_sort(all, std::ranges::greater{}, [](auto& one) { return one.second; });
+    std::ranges::sort(all, [](auto const& a, auto const& b) {
+        return a.second != b.second ? a.second > b.second : a.first < b.first;
+    });
     return all;
 }
 
