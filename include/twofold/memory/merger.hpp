@@ -24,14 +24,14 @@ struct MergeCandidate : boost::intrusive::unordered_set_base_hook<
 
     struct Hash {
         std::size_t operator()(MergeCandidate const& candidate) const { return candidate.hash; }
-        std::size_t operator()(std::uint64_t hash) const { return hash; }
+        std::size_t operator()(std::uint64_t wanted) const { return wanted; }
     };
     friend bool operator==(MergeCandidate const& a, MergeCandidate const& b) {
         return a.hash == b.hash;
     }
     struct SameHash {
-        bool operator()(std::uint64_t hash, MergeCandidate const& candidate) const {
-            return hash == candidate.hash;
+        bool operator()(std::uint64_t wanted, MergeCandidate const& candidate) const {
+            return wanted == candidate.hash;
         }
     };
 };
