@@ -68,9 +68,10 @@ void confine_thread() {
     for (int const allowed : allowed_calls)
         check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, allowed, 0));
     // Code that a guest smuggled in could not be made executable.
+    scmp_arg_cmp const not_executable{
+        .arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};
     for (int const mapping : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
-        check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, mapping, 1,
-                               SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)));
+        check(seccomp_rule_add_array(filter.get(), SCMP_ACT_ALLOW, mapping, 1, &not_executable));
     check(seccomp_load(filter.get()));
 }
 
