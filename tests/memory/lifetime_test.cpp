@@ -1,5 +1,5 @@
 #include "catch.hpp"
-#include "support/space_world.hpp"
+#include "support/modelled_spaces.hpp"
 
 #include <twofold/memory/merger.hpp>
 #include <twofold/memory/promoter.hpp>
@@ -18,12 +18,9 @@ using namespace twofold::test;
 
 namespace {
 
+constexpr auto const& pages = ModelledSpaces::pages;
 constexpr auto ignore_duty = [](TestSpace&, Duty) {};
 
-/// Pages that lie near and far from each other.
-constexpr std::array<std::uint64_t, 14> pages{
-    0,        0x1000,     0x2000, 0x5000,    mib,     2 * mib - 4096, 2 * mib, 2 * mib + 4096,
-    16 * mib, gib - 4096, gib,    gib + mib, 3 * gib, 6 * gib};
 constexpr std::size_t most_spaces = 6;
 /// Below lies what the pool never had: the hypervisor's own.
 constexpr Hpa hypervisor_end{64 << 12};
@@ -35,28 +32,25 @@ struct Kind {
     std::uint64_t frames;
 };
 
-struct PlainModel {
-    std::array<std::uint8_t, pages.size()> bytes{};
-};
-
 /// Guests' lives beside arrays of bytes. Every operation of the memory manager is among the steps.
 class Lives {
   public:
     Lives(Kind const& kind, std::uint32_t seed)
-        : kind_(kind), random_(seed), world_(kind.frames, 64, hypervisor_end.value() >> 12) {
-        world_.mmu.accessed_dirty = kind.accessed_dirty;
-        auto options = world_.options(8 * gib, kind.leaf);
+        : kind_(kind), random_(seed), guests_(kind.frames, 64, hypervisor_end.value() >> 12) {
+        guests_.world.mmu.accessed_dirty = kind.accessed_dirty;
+        auto options = guests_.world.options(8 * gib, kind.leaf);
         options.executable = kind.executable;
-        auto made = TestSpace::create(world_.pool, world_.memory, EptFormat<4>{}, options);
+        auto made =
+            TestSpace::create(guests_.world.pool, guests_.world.memory, EptFormat<4>{}, options);
         REQUIRE(made);
-        add(std::move(*made), {});
+        guests_.add(std::move(*made), {});
     }
 
     void step() {
-        std::size_t const who = any();
+        std::size_t const who = guests_.any(random_);
         std::size_t const page = random_() % pages.size();
         Gpa const gpa{pages[page] + random_() % 4096};
-        TestSpace& space = *spaces_[who];
+        TestSpace& space = *guests_.spaces[who];
         ++steps_;
         switch (random_() % 20) {
         case 0: clone(who); break;
@@ -81,55 +75,32 @@ class Lives {
     }
 
     void require_laws() {
-        require_space_laws(spaces_, world_.pool, world_.zero_frame, &world_.swap.area);
-        if (SpaceCensus<TestSpace>{spaces_}.reaches_below(hypervisor_end))
+        require_space_laws(guests_.spaces, guests_.world.pool, guests_.world.zero_frame,
+                           &guests_.world.swap.area);
+        if (SpaceCensus<TestSpace>{guests_.spaces}.reaches_below(hypervisor_end))
             FAIL("a hypervisor's frame is reachable");
-        check_contents(false);
-        world_.memory.forget_stores();
+        guests_.check_contents(steps_, false);
+        guests_.world.memory.forget_stores();
     }
     void end() {
-        spaces_.clear();
-        CHECK(world_.pool.frames_used() == 1);
-        CHECK(world_.swap.area.slots_used() == 0);
+        guests_.spaces.clear();
+        CHECK(guests_.world.pool.frames_used() == 1);
+        CHECK(guests_.world.swap.area.slots_used() == 0);
         CHECK(refused_ < steps_ / 4);
     }
     [[nodiscard]] std::uint64_t watched() const { return watched_; }
 
   private:
-    void add(TestSpace&& made, PlainModel const& model) {
-        std::size_t at = 0;
-        while (at < spaces_.size() && spaces_[at])
-            ++at;
-        if (at == spaces_.size()) {
-            spaces_.emplace_back();
-            models_.emplace_back();
-        }
-        world_.registry.add(spaces_[at].emplace(std::move(made)));
-        models_[at] = model;
-    }
-    std::size_t any() {
-        std::size_t const start = random_() % spaces_.size();
-        for (std::size_t i = 0; i < spaces_.size(); ++i) {
-            if (spaces_[(start + i) % spaces_.size()]) return (start + i) % spaces_.size();
-        }
-        FAIL("no space is left");
-        return 0;
-    }
-    std::size_t living() const {
-        return static_cast<std::size_t>(
-            std::ranges::count_if(spaces_, [](auto const& space) { return space.has_value(); }));
-    }
-
     void clone(std::size_t who) {
-        if (living() == most_spaces) return;
-        auto cloned = spaces_[who]->clone();
+        if (guests_.living() == most_spaces) return;
+        auto cloned = guests_.spaces[who]->clone();
         if (!cloned) return count_refusal(cloned.error());
-        add(std::move(cloned->space), PlainModel{models_[who]});
+        guests_.add(std::move(cloned->space), ModelledSpaces::Bytes{guests_.models[who]});
     }
     void drop(std::size_t who) {
-        if (living() == 1 || random_() % 2 == 0) return;
+        if (guests_.living() == 1 || random_() % 2 == 0) return;
         if (logged_ == who) logged_.reset();
-        spaces_[who].reset();
+        guests_.spaces[who].reset();
     }
     void write(std::size_t who, std::size_t page, Gpa gpa) {
         // The byte at the page's start is the model's; another makes pages differ.
@@ -137,53 +108,55 @@ class Lives {
         auto const value = static_cast<std::uint8_t>(random_() % 4);
         Gpa const at{pages[page] + (first ? 0 : 8)};
         if (!watch([&] {
-                return world_.mmu.access(*spaces_[who], {at, Access::write}).has_value();
+                return guests_.world.mmu.access(*guests_.spaces[who], {at, Access::write})
+                    .has_value();
             }))
             return count_refusal(SpaceError::out_of_frames);
-        REQUIRE(world_.mmu.write(*spaces_[who], at, value));
-        if (first) models_[who].bytes[page] = value;
+        REQUIRE(guests_.world.mmu.write(*guests_.spaces[who], at, value));
+        if (first) guests_.models[who][page] = value;
         mark(who, page);
     }
     void host_write(std::size_t who, std::size_t page) {
         std::byte const value{static_cast<std::uint8_t>(random_() % 4)};
-        auto const done = spaces_[who]->write(Gpa{pages[page]}, {&value, 1});
+        auto const done = guests_.spaces[who]->write(Gpa{pages[page]}, {&value, 1});
         if (!done) return count_refusal(done.error());
-        models_[who].bytes[page] = std::to_integer<std::uint8_t>(value);
+        guests_.models[who][page] = std::to_integer<std::uint8_t>(value);
         mark(who, page);
     }
     void check_read(std::size_t who, std::size_t page, Access access) {
         std::optional<std::uint8_t> got;
         watch([&] {
-            auto const read = world_.mmu.read(*spaces_[who], Gpa{pages[page]}, access);
+            auto const read =
+                guests_.world.mmu.read(*guests_.spaces[who], Gpa{pages[page]}, access);
             if (read) got = *read;
             return read.has_value();
         });
         if (!got) return count_refusal(SpaceError::out_of_frames);
-        if (*got != models_[who].bytes[page])
+        if (*got != guests_.models[who][page])
             FAIL("step " << steps_ << ": space " << who << " reads " << int{*got} << " on page "
-                         << page << " instead of " << int{models_[who].bytes[page]});
+                         << page << " instead of " << int{guests_.models[who][page]});
     }
     void release(std::size_t who, std::size_t page) {
         std::array<bool, pages.size()> had{};
         for (std::size_t at = 0; at < pages.size(); ++at)
-            had[at] = has_contents(who, at);
+            had[at] = guests_.has_contents(who, at);
         std::uint64_t const from = pages[page];
         std::uint64_t const bytes = random_() % 4 == 0 ? 2 * mib : 4096;
-        auto const done = spaces_[who]->release(Gpa{from}, bytes);
+        auto const done = guests_.spaces[who]->release(Gpa{from}, bytes);
         if (done.error) count_refusal(*done.error);
         for (std::size_t at = 0; at < pages.size(); ++at) {
             bool const inside = pages[at] >= from && pages[at] < from + bytes;
-            if (!inside || !had[at] || (done.error && has_contents(who, at))) continue;
-            models_[who].bytes[at] = 0;
+            if (!inside || !had[at] || (done.error && guests_.has_contents(who, at))) continue;
+            guests_.models[who][at] = 0;
             mark(who, at);
         }
     }
     /// Makes promotion of the first 2 MiB possible, now and then.
     void fill_and_promote(std::size_t who) {
         if (random_() % 16 != 0) return;
-        TestSpace& space = *spaces_[who];
+        TestSpace& space = *guests_.spaces[who];
         for (std::uint64_t gpa = 0; gpa < 2 * mib; gpa += 4096) {
-            if (!world_.mmu.access(space, {Gpa{gpa}, Access::write}))
+            if (!guests_.world.mmu.access(space, {Gpa{gpa}, Access::write}))
                 return count_refusal(SpaceError::out_of_frames);
             auto const page = std::ranges::find(pages, gpa);
             if (page != pages.end()) mark(who, static_cast<std::size_t>(page - pages.begin()));
@@ -197,13 +170,13 @@ class Lives {
             auto const means = !kind_.accessed_dirty || random_() % 2 == 0
                                    ? DirtyMeans::write_protection
                                    : DirtyMeans::dirty_bits;
-            auto const started = spaces_[who]->start_logging(log_, means);
+            auto const started = guests_.spaces[who]->start_logging(log_, means);
             if (!started) return count_refusal(started.error());
             logged_ = who;
             marked_.fill(false);
             return;
         }
-        TestSpace& space = *spaces_[*logged_];
+        TestSpace& space = *guests_.spaces[*logged_];
         std::array<bool, pages.size()> found{};
         (void)space.collect_dirty([&](Gpa gpa) {
             auto const page = std::ranges::find(pages, gpa.value());
@@ -224,74 +197,38 @@ class Lives {
     bool watch(Operation&& operation, bool stays_mapped = false) {
         if (random_() % 16 != 0) return operation();
         ++watched_;
-        world_.memory.forget_stores();
-        std::vector<bool> const mapped = mapped_pages();
+        guests_.world.memory.forget_stores();
+        std::vector<bool> const mapped = guests_.mapped_pages();
         bool const done = operation();
-        std::size_t const stores = world_.memory.stores().size();
+        std::size_t const stores = guests_.world.memory.stores().size();
         std::size_t const stride = std::max<std::size_t>(1, stores / 12);
         for (std::size_t seen = stores; seen > 0;) {
             seen -= std::min(seen, seen + 3 > stores ? 1 : stride);
-            world_.memory.rewind_to(seen);
-            check_contents(true);
-            if (stays_mapped && mapped_pages() != mapped)
+            guests_.world.memory.rewind_to(seen);
+            guests_.check_contents(steps_, true);
+            if (stays_mapped && guests_.mapped_pages() != mapped)
                 FAIL("step " << steps_ << ": a page is not mapped for a moment");
-            world_.memory.replay_from(seen);
+            guests_.world.memory.replay_from(seen);
         }
         return done;
-    }
-    std::vector<bool> mapped_pages() {
-        std::vector<bool> mapped;
-        for (auto& space : spaces_) {
-            for (std::uint64_t const gpa : pages)
-                mapped.push_back(space && space->translate(Gpa{gpa}));
-        }
-        return mapped;
-    }
-    bool has_contents(std::size_t who, std::size_t page) {
-        auto const slot =
-            find_slot(EptFormat<4>{}, spaces_[who]->root(), Gpa{pages[page]}, 1, world_.memory);
-        REQUIRE(slot);
-        bool const zeros = slot->entry.present() && slot->level == 1 &&
-                           Hpa{slot->entry.frame(page_4k)} == *world_.zero_frame;
-        return slot->entry.word() != 0 && !zeros;
-    }
-    std::uint8_t peek(std::size_t who, std::size_t page) {
-        auto const slot =
-            find_slot(EptFormat<4>{}, spaces_[who]->root(), Gpa{pages[page]}, 1, world_.memory);
-        if (!slot) return 0xff;
-        if (SwappedEntry::is(slot->entry.word()))
-            return world_.swap.device.first_byte(SwappedEntry::slot(slot->entry.word()));
-        return world_.peek(*spaces_[who], pages[page]);
-    }
-    void check_contents(bool midway) {
-        for (std::size_t who = 0; who < spaces_.size(); ++who) {
-            for (std::size_t page = 0; spaces_[who] && page < pages.size(); ++page) {
-                auto const there = peek(who, page);
-                if (there != models_[who].bytes[page])
-                    FAIL("step " << steps_ << (midway ? ", midway" : "") << ": space " << who
-                                 << ", page " << page << " holds " << int{there});
-            }
-        }
     }
     void count_refusal(SpaceError error) {
         REQUIRE(error == SpaceError::out_of_frames);
         ++refused_;
         // As a hypervisor would: make room, and go on.
         if (reclaimer_.make_room(64, ignore_duty) > 0) return;
-        for (std::size_t who = 0; who < spaces_.size() && living() > 1; ++who) {
-            if (spaces_[who] && logged_ != who) spaces_[who].reset();
+        for (std::size_t who = 0; who < guests_.spaces.size() && guests_.living() > 1; ++who) {
+            if (guests_.spaces[who] && logged_ != who) guests_.spaces[who].reset();
         }
     }
 
     Kind kind_;
     std::mt19937 random_;
-    SpaceWorld world_;
-    std::vector<std::optional<TestSpace>> spaces_;
-    std::vector<PlainModel> models_;
+    ModelledSpaces guests_;
     std::vector<MergeCandidate> candidates_{256};
     std::vector<MergeIndex::bucket_type> buckets_{64};
-    Merger<TestSpace> merger_{world_.registry, candidates_, buckets_};
-    Reclaimer<TestSpace> reclaimer_{world_.registry};
+    Merger<TestSpace> merger_{guests_.world.registry, candidates_, buckets_};
+    Reclaimer<TestSpace> reclaimer_{guests_.world.registry};
     std::vector<std::uint64_t> log_words_ =
         std::vector<std::uint64_t>(DirtyLog::words_for(8 * gib));
     DirtyLog log_{log_words_};

@@ -266,34 +266,6 @@ class GuestSpace : public SpaceLink {
     SpaceStatistics statistics_;
 };
 
-template <PagingFormat Ept, HostMemory Memory>
-struct GuestSpace<Ept, Memory>::Cloned {
-    GuestSpace space;
-    /// What the space that was cloned has to invalidate before it, or the clone, runs on.
-    Duty duty;
-};
-
-template <PagingFormat Ept, HostMemory Memory>
-struct GuestSpace<Ept, Memory>::Reclaimed {
-    /// Frames that came free.
-    std::uint64_t frames = 0;
-    Duty duty;
-    /// Where to go on; 0 once the end of the guest's memory was reached.
-    Gpa next;
-    /// Entries that were not looked at, because the end was reached first.
-    std::uint64_t entries_left = 0;
-};
-
-/// Counts of 4 KiB pages.
-template <PagingFormat Ept, HostMemory Memory>
-struct GuestSpace<Ept, Memory>::WorkingSet {
-    /// Accessed since the last call, mapped by tables of this space alone.
-    std::uint64_t pages = 0;
-    /// Accessed at some time, by any of the spaces that share the table.
-    std::uint64_t shared_pages = 0;
-    Duty duty;
-};
-
 } // namespace twofold
 
 // The members, by what they are about.

@@ -5,6 +5,17 @@
 
 namespace twofold {
 
+template <PagingFormat Ept, HostMemory Memory>
+struct GuestSpace<Ept, Memory>::Reclaimed {
+    /// Frames that came free.
+    std::uint64_t frames = 0;
+    Duty duty;
+    /// Where to go on; 0 once the end of the guest's memory was reached.
+    Gpa next;
+    /// Entries that were not looked at, because the end was reached first.
+    std::uint64_t entries_left = 0;
+};
+
 /// Whether taking the page away gives a frame back: the frame is this space's alone, and so is the
 /// way to it.
 template <PagingFormat Ept, HostMemory Memory>

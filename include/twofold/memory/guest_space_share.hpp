@@ -6,6 +6,13 @@
 namespace twofold {
 
 template <PagingFormat Ept, HostMemory Memory>
+struct GuestSpace<Ept, Memory>::Cloned {
+    GuestSpace space;
+    /// What the space that was cloned has to invalidate before it, or the clone, runs on.
+    Duty duty;
+};
+
+template <PagingFormat Ept, HostMemory Memory>
 auto GuestSpace<Ept, Memory>::private_slot(Gpa gpa, Purpose purpose)
     -> std::expected<PrivateSlot, SpaceError> {
     PrivateSlot result{};

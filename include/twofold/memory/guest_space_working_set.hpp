@@ -5,6 +5,16 @@
 
 namespace twofold {
 
+/// Counts of 4 KiB pages.
+template <PagingFormat Ept, HostMemory Memory>
+struct GuestSpace<Ept, Memory>::WorkingSet {
+    /// Accessed since the last call, mapped by tables of this space alone.
+    std::uint64_t pages = 0;
+    /// Accessed at some time, by any of the spaces that share the table.
+    std::uint64_t shared_pages = 0;
+    Duty duty;
+};
+
 template <PagingFormat Ept, HostMemory Memory>
 auto GuestSpace<Ept, Memory>::working_set() -> WorkingSet {
     WorkingSet found;
