@@ -31,15 +31,22 @@ build() {
     ninja -C "$tree/build/$preset" "$@" >&2
 }
 
+# What Ninja says about work, with the heading before it; nothing when all is up to date. (A dry run
+# would not tell: to it the globbed directories have always changed.)
+only_work() {
+    awk -v heading="== Building $1" '
+        /^ninja: (Entering directory|no work to do)/ || /Re-checking globbed directories/ { next }
+        !begun { print heading; begun = 1 }
+        { print; fflush() }' >&2
+}
+
 # build_command: the command of the release preset and all that it runs. Silent when up to date.
 build_command() {
     local targets=(twofold hypervisor_image guests twofold_static twofold_launch_floor kvm_rig_init)
     if [[ -f $tree/build/release/build.ninja ]] && command -v ninja >/dev/null; then
-        # Without --dry-run Ninja would say so each time.
-        [[ $(ninja -C "$tree/build/release" -n "${targets[@]}" 2>/dev/null) != *"no work to do."* ]] ||
-            return 0
+        ninja -C "$tree/build/release" "${targets[@]}" | only_work build/release
     else
         "$tree/scripts/setup"
+        build release "${targets[@]}"
     fi
-    build release "${targets[@]}"
 }
