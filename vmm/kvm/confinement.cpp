@@ -34,6 +34,7 @@ constexpr int allowed_calls[] = {SCMP_SYS(ioctl),
                                  SCMP_SYS(rt_sigprocmask),
                                  SCMP_SYS(rt_sigreturn),
                                  SCMP_SYS(rt_sigaction),
+                                 SCMP_SYS(sigaltstack), // AddressSanitizer, where a thread ends
                                  SCMP_SYS(tgkill),
                                  SCMP_SYS(getpid),
                                  SCMP_SYS(gettid),
