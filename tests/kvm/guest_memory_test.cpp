@@ -129,7 +129,7 @@ TEST_CASE("a walk of a guest counts both dimensions, whatever the page of either
 }
 
 TEST_CASE("each first touch is one fault, which brings in the window around it and no more") {
-    std::uint64_t const window = GENERATE(1, 4, 16);
+    std::uint64_t const window = GENERATE(1U, 4U, 16U);
     auto descriptor = userfault();
     if (!descriptor) return;
     auto ram = kvm::GuestRam::zeroed(64 * 4096, page_4k);

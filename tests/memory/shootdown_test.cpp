@@ -74,8 +74,8 @@ TEST_CASE("an acknowledgement of an older generation does not cover a newer one"
 }
 
 TEST_CASE("when too much waits, a space asks for patience and changes nothing") {
+    Shootdown shootdown{1}; // outlives the spaces, which retire frames when they end
     SpaceWorld w;
-    Shootdown shootdown{1};
     auto options = w.options(2 * mib);
     options.shootdown = &shootdown;
     auto& space = w.space(options);
@@ -102,8 +102,8 @@ namespace {
 /// Two processors run a guest, and one its clone. The first breaks copy-on-write; before the second
 /// has invalidated, the clone writes. Returns what the second reads then.
 std::uint8_t read_before_invalidation(bool frames_wait) {
+    Shootdown shootdown{3}; // outlives the spaces, which retire frames when they end
     SpaceWorld w;
-    Shootdown shootdown{3};
     auto options = w.options(2 * mib);
     if (frames_wait) options.shootdown = &shootdown;
     auto& parent = w.space(options);
