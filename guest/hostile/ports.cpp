@@ -25,6 +25,7 @@ void write_all() {
         write_port(port, 0x5a5a'5a5aU);
     }
     write_port(abi::console_port + 3, std::uint8_t{3}); // the divisor latch is off
+    write_port(abi::console_port + 4, std::uint8_t{3}); // and so is loopback
 }
 
 /// How many ports answered other than with all ones.

@@ -3,13 +3,10 @@
 #include "kvm/disassembly.hpp"
 #include "kvm/guest_records.hpp"
 #include "kvm/outbox.hpp"
-#include "kvm/port_bus.hpp"
 #include "report/record_reader.hpp"
 #include "report/run_report.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/failure_text.hpp"
-
-#include <twofold/abi/hypercall.hpp>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -44,31 +41,7 @@ int end_of_confined(Action&& action) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-kvm::PortAccess access_of(bool in, std::uint16_t port, std::uint8_t size,
-                          std::span<std::byte> data) {
-    return {in, port, size, static_cast<std::uint32_t>(data.size() / size), data.data()};
-}
-
 } // namespace
-
-TEST_CASE(
-    "the console is what is written to the UART; unknown ports read as ones and are counted") {
-    std::string console;
-    kvm::PortBus ports{{.console = [&](std::string_view bytes) { console += bytes; },
-                        .hypercall = [] { return false; }}};
-    std::array text{std::byte{'h'}, std::byte{'i'}};
-    CHECK(ports.handle(access_of(false, 0x3f8, 1, text)));
-    CHECK(console == "hi");
-    std::array<std::byte, 4> data{};
-    CHECK(ports.handle(access_of(true, 0x3fd, 1, std::span{data}.first(1))));
-    CHECK(data[0] == std::byte{0x60});
-    CHECK(ports.handle(access_of(true, 0x1234, 4, data)));
-    CHECK(data == std::array{std::byte{0xff}, std::byte{0xff}, std::byte{0xff}, std::byte{0xff}});
-    CHECK(ports.handle(access_of(false, 0x3f8, 2, std::span{data}.first(2))));
-    CHECK(ports.unknown() == 2);
-    CHECK(console == "hi");
-    CHECK_FALSE(ports.handle(access_of(false, abi::hypercall_port, 4, data)));
-}
 
 TEST_CASE("a guest that writes faster than anybody reads waits, and is let go at the end") {
     kvm::Outbox outbox;

@@ -54,7 +54,8 @@ double run_ours(LazyBench const& bench, bool userfault, bool eager) {
     machine.machine.set_slot(0, Gpa{}, ram.bytes());
     write_state(machine.processor, bench.entry);
     kvm::Outbox outbox;
-    kvm::ProcessorThread thread{machine.processor, ram, outbox};
+    kvm::Board board{{}, ram.bytes().size(), [](std::string_view) {}};
+    kvm::ProcessorThread thread{machine.processor, ram, outbox, board};
     kvm::Stop stop;
     double const seconds = seconds_of([&] { stop = thread.run(); });
     if (stop.reason != "halt") throw Failure{"the guest stopped: " + stop.message};

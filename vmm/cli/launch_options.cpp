@@ -156,6 +156,7 @@ void EngineOptionTexts::add_to(CLI::App& command) {
                     "Pages of 4K that this handler brings in at one fault, a power of two up to "
                     "256 [16]")
         ->type_name("N");
+    board.add_to(command);
     command
         .add_option(
             "--cpu", cpu,
@@ -179,13 +180,15 @@ std::unique_ptr<Engine> EngineOptionTexts::make_kvm() const {
             fmt::format("--fault-window: {} is not a power of two from 1 to 256", fault_window)};
     return std::make_unique<KvmEngine>(kvm::RunOptions{
         .lazy_by = lazy_by == "kernel" ? kvm::LazyBy::kernel : kvm::LazyBy::userfault,
-        .fault_window = fault_window});
+        .fault_window = fault_window,
+        .board = board.options()});
 }
 
 std::unique_ptr<Engine> EngineOptionTexts::make(unsigned trace_windows) const {
     if ((engine == "kvm" || engine == "auto") && trace_windows != 0)
         throw UsageError{"--check needs --engine bochs: it prints what it reads"};
     if (engine == "kvm" || (engine == "auto" && kvm::why_unusable().empty())) return make_kvm();
+    board.check_not_given();
     std::optional<std::uint64_t> memory;
     if (!machine_memory.empty()) {
         memory = parse_size("--machine-memory", machine_memory);

@@ -1,6 +1,7 @@
 // The options that say what is launched, how, and on what: the same for all commands that launch.
 #pragma once
 
+#include "cli/board_options.hpp"
 #include "engine/engine.hpp"
 #include "image/launch_plan.hpp"
 
@@ -44,6 +45,7 @@ struct EngineOptionTexts {
     std::string machine_memory;
     std::string lazy_by = "kernel";
     std::uint64_t fault_window = 16;
+    BoardOptionTexts board;
 
     void add_to(CLI::App& command);
 

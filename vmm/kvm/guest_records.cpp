@@ -51,6 +51,14 @@ void put_counts(Line& line, std::string_view key,
 }
 
 template <class Line>
+void put_places(Line& line, std::map<std::string, UnknownUses> const& places) {
+    if (places.empty()) return;
+    auto list = line.array("unknown_places");
+    for (auto const& [place, uses] : places)
+        list.object()("place", place)("reads", uses.reads)("writes", uses.writes);
+}
+
+template <class Line>
 void put_faults(Line& line, FaultStatistics const& faults) {
     line.object("violations")("read", faults.reads)("write", faults.writes)(
         "execute", std::uint64_t{0})("during_walk", std::uint64_t{0})("ticks", faults.ticks)(
@@ -129,6 +137,7 @@ std::string stop_record(std::string_view name, Stop const& stop, Figures const& 
         put_counts(line, "exits", figures.exits);
         line.object("policy")("unknown_ports", figures.unknown_ports)("unknown_mmio",
                                                                       figures.unknown_mmio);
+        put_places(line, figures.unknown_places);
         line.object("frames")("memory", figures.memory_frames)("tables", std::uint64_t{0});
         put_faults(line, figures.faults);
         put_counts(line, "kernel", figures.kernel);

@@ -3,6 +3,8 @@
 
 #include "image/launch_plan.hpp"
 #include "kvm/fault_statistics.hpp"
+#include "kvm/stop.hpp"
+#include "kvm/unknown_io.hpp"
 
 #include <twofold/paging/nested_walk.hpp>
 
@@ -15,14 +17,6 @@
 
 namespace twofold::vmm::kvm {
 
-/// How a guest's life ended.
-struct Stop {
-    /// As abi/report.hpp has it.
-    std::string reason;
-    std::uint8_t code;
-    std::string message;
-};
-
 /// What a guest did while it ran.
 struct Figures {
     std::uint64_t rip = 0;
@@ -31,6 +25,8 @@ struct Figures {
     std::map<std::string, std::uint64_t> exits;
     std::uint64_t unknown_ports = 0;
     std::uint64_t unknown_mmio = 0;
+    /// Where these were, if that was asked for.
+    std::map<std::string, UnknownUses> unknown_places = {};
     /// 4 KiB pages of memory with a frame at the end.
     std::uint64_t memory_frames = 0;
     /// Only those that our own handler answered.

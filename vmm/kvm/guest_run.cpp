@@ -1,8 +1,10 @@
 #include "kvm/guest_run.hpp"
 
 #include "kvm/confinement.hpp"
+#include "kvm/cpuid.hpp"
 #include "kvm/entry_state.hpp"
 #include "kvm/host.hpp"
+#include "kvm/interrupt_chips.hpp"
 #include "kvm/kernel_statistics.hpp"
 #include "kvm/processor_state.hpp"
 #include "kvm/snapshot_file.hpp"
@@ -80,23 +82,34 @@ struct GuestRun::Parts {
     std::optional<GuestRam> ram;
     Device device;
     Machine machine{device};
-    std::optional<Processor> processor;
+    std::deque<Processor> processors;
     std::unique_ptr<FaultHandler> faults;
-    std::unique_ptr<ProcessorThread> thread;
+    std::optional<Board> board;
+    std::optional<ProcessorGroup> group;
     std::string end_reason;
 
-    void make_processor() {
+    void make_processors(BoardOptions const& options) {
         machine.set_slot(0, Gpa{}, ram->bytes());
+        if (options.pc) make_interrupt_chips(machine);
         auto const cpuid = device.supported_cpuid();
-        processor.emplace(device, machine, 0, &cpuid);
+        if (!options.pc) {
+            processors.emplace_back(device, machine, 0, &cpuid);
+            return;
+        }
+        for (unsigned n = 0; n < options.processors; ++n) {
+            auto const own = cpuid_of(cpuid, n, options.processors);
+            processors.emplace_back(device, machine, n, &own);
+        }
     }
 
     [[nodiscard]] Figures figures() const {
-        Figures figures{.rip = processor->registers().rip,
-                        .ticks = thread->ticks(),
-                        .exits = thread->exits(),
-                        .unknown_ports = thread->ports().unknown(),
-                        .unknown_mmio = thread->unknown_mmio(),
+        auto const& unknown = board->unknown();
+        Figures figures{.rip = processors[group->ended_by()].registers().rip,
+                        .ticks = group->ticks(),
+                        .exits = group->exits(),
+                        .unknown_ports = unknown.ports(),
+                        .unknown_mmio = unknown.memory(),
+                        .unknown_places = unknown.places(),
                         .memory_frames = ram->resident_pages(),
                         .faults = {},
                         .kernel = {}};
@@ -105,7 +118,8 @@ struct GuestRun::Parts {
             figures.faults = faults->statistics();
         }
         add_kernel_statistics(machine.get(), figures.kernel);
-        add_kernel_statistics(processor->get(), figures.kernel);
+        for (auto const& processor : processors)
+            add_kernel_statistics(processor.get(), figures.kernel);
         return figures;
     }
 
@@ -139,7 +153,7 @@ GuestRun::GuestRun(GuestPlan const& plan, RunOptions const& options, Sinks sinks
 GuestRun::~GuestRun() {
     loop_.forget(outbox_.descriptor());
     outbox_.close();
-    if (parts_) parts_->thread.reset();
+    if (parts_) parts_->group.reset();
     // KVM takes milliseconds to put a machine away, and none when its process ends.
     static auto& left_to_the_end = *new std::vector<std::unique_ptr<Parts>>;
     left_to_the_end.push_back(std::move(parts_));
@@ -162,9 +176,9 @@ void GuestRun::prepare(GuestPlan const& plan) {
     }
     std::string const populate = parts.arrange_memory(plan, options_);
     watch.lap("memory");
-    parts.make_processor();
-    if (layout) set_entry_state(*parts.processor, *layout);
-    if (parts.snapshot) write_state(*parts.processor, parts.snapshot->head().state);
+    parts.make_processors(options_.board);
+    if (layout) set_entry_state(parts.processors.front(), *layout);
+    if (parts.snapshot) write_state(parts.processors.front(), parts.snapshot->head().state);
     watch.lap("processor");
     outbox_.put_report(boot_record(host_processor(), parts.ram->bytes().size(), watch.laps()));
     outbox_.put_report(start_record(plan, populate, watch.sum()));
@@ -173,10 +187,14 @@ void GuestRun::prepare(GuestPlan const& plan) {
 
 void GuestRun::start_thread() {
     auto& parts = *parts_;
-    parts.thread = std::make_unique<ProcessorThread>(*parts.processor, *parts.ram, outbox_);
-    if (parts.snapshot) parts.thread->set_uart(parts.snapshot->head().uart);
-    if (options_.freeze_after) parts.thread->freeze_after(*options_.freeze_after);
-    parts.thread->start(
+    parts.board.emplace(
+        options_.board, parts.ram->bytes().size(),
+        [this](std::string_view bytes) { outbox_.put_console(bytes); },
+        interrupt_lines_of(parts.machine));
+    parts.group.emplace(parts.processors, *parts.ram, outbox_, *parts.board);
+    if (parts.snapshot) parts.board->set_uart(parts.snapshot->head().uart);
+    if (options_.freeze_after) parts.group->freeze_after(*options_.freeze_after);
+    parts.group->start(
         [confined = options_.confined] {
             if (confined) confine_thread();
         },
@@ -198,13 +216,14 @@ void GuestRun::keep_results() {
             fmt::format("the guest ended ({}) before it was to be frozen: no snapshot was "
                         "written; freeze it after fewer exits",
                         parts.end_reason)};
-    write_snapshot(options_.save_to,
-                   {.name = parts.name,
-                    .memory_bytes = parts.ram->bytes().size(),
-                    .guest_page_shift = static_cast<std::uint8_t>(parts.page.shift()),
-                    .uart = parts.thread->ports().uart(),
-                    .state = read_state(parts.device, *parts.processor, state_msrs(parts.device))},
-                   parts.ram->bytes());
+    write_snapshot(
+        options_.save_to,
+        {.name = parts.name,
+         .memory_bytes = parts.ram->bytes().size(),
+         .guest_page_shift = static_cast<std::uint8_t>(parts.page.shift()),
+         .uart = parts.board->uart(),
+         .state = read_state(parts.device, parts.processors.front(), state_msrs(parts.device))},
+        parts.ram->bytes());
 }
 
 void GuestRun::on_outbox() {
@@ -215,14 +234,14 @@ void GuestRun::on_outbox() {
     if (!contents.finished) return;
     ended_ = Clock::now();
     loop_.forget(outbox_.descriptor());
-    if (parts_->thread) keep_results();
+    if (parts_->group) keep_results();
 }
 
 void GuestRun::tick() {
     if (!deadline_ || Clock::now() < *deadline_) return;
     deadline_.reset();
-    if (parts_->thread)
-        parts_->thread->request_stop(
+    if (parts_->group)
+        parts_->group->request_stop(
             {"time_limit", 1, "the guest ran longer than it was allowed to"});
 }
 

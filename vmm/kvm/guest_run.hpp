@@ -1,12 +1,11 @@
-// A guest under KVM from its loading to its last record: one thread for its processor.
+// A guest under KVM from its loading to its last record: one thread for each processor.
 #pragma once
 
 #include "engine/engine.hpp"
+#include "kvm/board.hpp"
 #include "kvm/guest_records.hpp"
-#include "kvm/hypercalls.hpp"
 #include "kvm/outbox.hpp"
-#include "kvm/port_bus.hpp"
-#include "kvm/processor_thread.hpp"
+#include "kvm/processor_group.hpp"
 #include "kvm/userfault.hpp"
 
 #include <filesystem>
@@ -22,6 +21,7 @@ struct RunOptions {
     LazyBy lazy_by = LazyBy::kernel;
     /// 4 KiB pages around a fault that our own handler brings in.
     std::uint64_t fault_window = 16;
+    BoardOptions board = {};
     /// seccomp and dropped privileges for the guest's thread.
     bool confined = true;
     /// A snapshot that the guest goes on from; its plan then only names it and limits its time.

@@ -3,6 +3,10 @@
 #include "engine/emulated_machine.hpp"
 #include "system/failure.hpp"
 
+#include <twofold/load/pc_memory_map.hpp>
+
+#include <fmt/format.h>
+
 namespace twofold::vmm {
 
 std::uint64_t KvmEngine::machine_memory(LaunchPlan const& plan) const {
@@ -18,6 +22,10 @@ std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, Event
             "--native needs an engine that emulates the bare processor: bochs or qemu"};
     if (plan.guests.size() != 1)
         throw UsageError{"--engine kvm runs one guest a process; start several processes"};
+    // Above are the interrupt controllers and the firmware's place.
+    if (options_.board.pc && plan.guests.front().memory_bytes > pc::devices_begin)
+        throw UsageError{fmt::format("--memory: a machine with --devices pc has at most {} MiB",
+                                     pc::devices_begin >> 20)};
     if (plan.guests.front().populate == abi::Populate::eager)
         check_machine_memory(machine_memory(plan), ~std::uint64_t{0});
     return std::make_unique<kvm::GuestRun>(plan.guests.front(), options_, std::move(sinks), loop);

@@ -7,6 +7,8 @@
 #include "kvm/ticks.hpp"
 #include "system/failure.hpp"
 
+#include <twofold/abi/hypercall.hpp>
+
 #include <fmt/format.h>
 #include <pthread.h>
 
@@ -30,21 +32,20 @@ void install_leaving_signal() {
 
 } // namespace
 
-ProcessorThread::ProcessorThread(Processor& processor, GuestRam const& ram, Outbox& outbox)
-    : processor_(processor), ram_(ram), hypercalls_(processor, ram, outbox),
-      ports_({.console = [&outbox](std::string_view bytes) { outbox.put_console(bytes); },
-              .hypercall =
-                  [this] {
-                      asked_by_guest_ = hypercalls_.answer();
-                      return !asked_by_guest_;
-                  }}) {
+ProcessorThread::ProcessorThread(Processor& processor, GuestRam const& ram, Outbox& outbox,
+                                 Board& board)
+    : processor_(processor), ram_(ram), hypercalls_(processor, ram, outbox), board_(board) {
     install_leaving_signal();
 }
 
 ProcessorThread::~ProcessorThread() {
     if (!thread_.joinable()) return;
     request_stop({"time_limit", 1, "the run was ended"});
-    thread_.join();
+    join();
+}
+
+void ProcessorThread::join() {
+    if (thread_.joinable()) thread_.join();
 }
 
 void ProcessorThread::start(std::function<void()> before, std::function<void(Stop const&)> after) {
@@ -118,7 +119,7 @@ std::optional<Stop> ProcessorThread::on_exit() {
     ++exits_[std::min<std::size_t>(run.exit_reason, exits_.size() - 1)];
     switch (run.exit_reason) {
     case KVM_EXIT_IO: return on_port();
-    case KVM_EXIT_MMIO: ++unknown_mmio_; return outside_memory();
+    case KVM_EXIT_MMIO: return on_memory();
     case KVM_EXIT_HLT: return Stop{"halt", 0, "HLT: nothing is left that could wake the guest"};
     case KVM_EXIT_SHUTDOWN:
         return Stop{"triple_fault", 1,
@@ -136,21 +137,23 @@ std::optional<Stop> ProcessorThread::on_exit() {
 
 std::optional<Stop> ProcessorThread::on_port() {
     auto const& io = processor_.shared().io;
-    bool const goes_on = ports_.handle({.in = io.direction == KVM_EXIT_IO_IN,
-                                        .port = io.port,
-                                        .size = io.size,
-                                        .count = io.count,
-                                        .data = processor_.shared_bytes() + io.data_offset});
-    return goes_on ? std::nullopt : asked_by_guest_;
+    PortAccess const access{.in = io.direction == KVM_EXIT_IO_IN,
+                            .port = io.port,
+                            .size = io.size,
+                            .count = io.count,
+                            .data = processor_.shared_bytes() + io.data_offset};
+    bool const hypercall =
+        !access.in && access.port == abi::hypercall_port && access.size == sizeof(std::uint32_t);
+    return hypercall ? hypercalls_.answer() : board_.answer(access);
 }
 
-/// Slots hold all of the guest's memory: whatever KVM takes for a device lies outside.
-Stop ProcessorThread::outside_memory() const {
-    auto const& mmio = processor_.shared().mmio;
-    return {"outside_memory", 1,
-            fmt::format("a {} gpa {:#x}; the guest's memory ends at {:#x}",
-                        mmio.is_write != 0 ? "write to" : "read of",
-                        static_cast<std::uint64_t>(mmio.phys_addr), ram_.bytes().size())};
+/// Slots hold all of the guest's memory: what KVM takes for a device lies outside.
+std::optional<Stop> ProcessorThread::on_memory() {
+    auto& mmio = processor_.shared().mmio;
+    return board_.answer(MemoryAccess{.read = mmio.is_write == 0,
+                                      .gpa = Gpa{mmio.phys_addr},
+                                      .size = static_cast<std::uint8_t>(mmio.len),
+                                      .data = reinterpret_cast<std::byte*>(mmio.data)});
 }
 
 } // namespace twofold::vmm::kvm

@@ -1,11 +1,10 @@
 // The thread that runs a virtual processor, and the exits that it answers.
 #pragma once
 
-#include "kvm/guest_records.hpp"
+#include "kvm/board.hpp"
 #include "kvm/hypercalls.hpp"
 #include "kvm/machine.hpp"
 #include "kvm/outbox.hpp"
-#include "kvm/port_bus.hpp"
 
 #include <array>
 #include <atomic>
@@ -19,7 +18,7 @@ namespace twofold::vmm::kvm {
 
 class ProcessorThread {
   public:
-    ProcessorThread(Processor& processor, GuestRam const& ram, Outbox& outbox);
+    ProcessorThread(Processor& processor, GuestRam const& ram, Outbox& outbox, Board& board);
     /// Makes the guest leave, and waits for the thread.
     ~ProcessorThread();
     ProcessorThread(ProcessorThread const&) = delete;
@@ -29,6 +28,8 @@ class ProcessorThread {
     void start(std::function<void()> before, std::function<void(Stop const&)> after);
     /// Makes the guest leave, with this end. The first of several counts.
     void request_stop(Stop stop);
+    /// Waits for the thread, if it was started.
+    void join();
 
     /// Ends the guest with the reason "frozen" once it has made so many exits, each of them whole.
     void freeze_after(std::uint64_t exits) { freeze_after_ = exits; }
@@ -36,9 +37,6 @@ class ProcessorThread {
     /// To be called from `after`.
     [[nodiscard]] std::map<std::string, std::uint64_t> exits() const;
     [[nodiscard]] std::uint64_t ticks() const { return ticks_; }
-    [[nodiscard]] PortBus const& ports() const { return ports_; }
-    void set_uart(GuestUart const& uart) { ports_.set_uart(uart); }
-    [[nodiscard]] std::uint64_t unknown_mmio() const { return unknown_mmio_; }
 
     /// Runs the guest on the calling thread, until it ends or is told to leave.
     Stop run();
@@ -47,16 +45,14 @@ class ProcessorThread {
     std::optional<Stop> on_return(int error_number);
     std::optional<Stop> on_exit();
     std::optional<Stop> on_port();
-    [[nodiscard]] Stop outside_memory() const;
+    std::optional<Stop> on_memory();
     [[nodiscard]] std::optional<Stop> requested_stop();
 
     Processor& processor_;
     GuestRam const& ram_;
     Hypercalls hypercalls_;
-    std::optional<Stop> asked_by_guest_;
-    PortBus ports_;
+    Board& board_;
     std::array<std::uint64_t, 64> exits_{};
-    std::uint64_t unknown_mmio_ = 0;
     std::optional<std::uint64_t> freeze_after_;
     std::uint64_t ticks_ = 0;
     std::mutex mutex_;

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::uint64_t snapshot_magic = 0x50414e5346464f54; // "TOFFSNAP", first byte lowest
 /// To be raised with every change of what follows it.
-constexpr std::uint32_t snapshot_version = 1;
+constexpr std::uint32_t snapshot_version = 2;
 constexpr std::uint64_t largest_head = std::uint64_t{1} << 20;
 
 struct Preamble {

@@ -96,6 +96,13 @@ struct Violations {
     [[nodiscard]] std::uint64_t total() const { return read + write + execute; }
 };
 
+/// How often a place without a device was used.
+struct UnknownPlace {
+    std::string place;
+    std::uint64_t reads;
+    std::uint64_t writes;
+};
+
 /// What a guest did while it ran.
 struct Activity {
     std::uint64_t rip;
@@ -110,6 +117,8 @@ struct Activity {
     /// Of all guests together when this one stopped, itself included; none natively.
     std::optional<std::uint64_t> frames_in_use;
     Violations violations;
+    /// Where the unknown ports and addresses were, where that was asked for.
+    std::vector<UnknownPlace> unknown_places = {};
     /// Under KVM: what its kernel counted of the machine, by its own names.
     std::map<std::string, std::uint64_t> kernel = {};
     /// Under KVM: the faults that our own handler answered, by the ticks that they took at the

@@ -121,6 +121,10 @@ record::Activity read_activity(Fields const& fields) {
         .violations = read_violations(fields.object("violations")),
     };
     if (fields.has("policy")) activity.policy = fields.numbers("policy");
+    if (fields.has("unknown_places"))
+        for (Fields const& place : fields.objects("unknown_places"))
+            activity.unknown_places.push_back(
+                {place.text("place"), place.number("reads"), place.number("writes")});
     if (fields.has("kernel")) activity.kernel = fields.numbers("kernel");
     if (fields.has("fault_histogram"))
         for (Fields const& bar : fields.objects("fault_histogram"))

@@ -52,6 +52,9 @@ Json to_json(record::GuestStop const& stop) {
     json["turns"] = activity.turns;
     json["exits"] = to_json(activity.exits);
     json["policy"] = to_json(activity.policy);
+    for (auto const& place : activity.unknown_places)
+        json["unknown_places"].push_back(
+            {{"place", place.place}, {"reads", place.reads}, {"writes", place.writes}});
     json["frames"] = {{"memory", activity.memory_frames}, {"tables", activity.table_frames}};
     if (activity.frames_in_use) json["frames"]["in_use"] = *activity.frames_in_use;
     json["violations"] = to_json(activity.violations);

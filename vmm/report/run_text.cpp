@@ -57,6 +57,10 @@ void add_exits(Table& table, record::Activity const& activity) {
         std::ranges::replace(words, '_', ' ');
         table.add(fact(words, grouped(count), "answered as an empty machine would"));
     }
+    for (auto const& place : activity.unknown_places)
+        table.add(
+            fact("  " + place.place, grouped(place.reads + place.writes),
+                 fmt::format("{} read, {} written", grouped(place.reads), grouped(place.writes))));
 }
 
 /// What only KVM's reports have.

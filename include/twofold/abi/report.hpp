@@ -36,9 +36,11 @@
 //                    stopped; of 4 KiB
 //       turns        how often it was given the processor
 //       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
-//                    unknown_exit | misconfiguration | load_error | entry_failure | frozen
+//                    unknown_port | unknown_exit | misconfiguration | load_error |
+//                    entry_failure | frozen
 //       code         the guest's own for exit, 0 for halt and frozen, 1 for all others
-//                under KVM also kernel:{name:count}, what its kernel counted, and
+//                under KVM also unknown_places:[{place, reads, writes}] where that was asked for,
+//                kernel:{name:count}, what its kernel counted, and
 //                fault_histogram:[{ticks_from, faults}], the faults that the command's own handler
 //                answered; violations then counts just these
 //   error        {message}: the hypervisor can't go on; then `end`

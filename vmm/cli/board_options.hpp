@@ -1,0 +1,27 @@
+// The options that say what devices a guest has: under KVM alone.
+#pragma once
+
+#include "kvm/board.hpp"
+
+#include <string>
+
+namespace CLI {
+class App;
+} // namespace CLI
+
+namespace twofold::vmm {
+
+struct BoardOptionTexts {
+    std::string devices;
+    unsigned cpus = 1;
+    std::string unknown_io;
+
+    void add_to(CLI::App& command);
+
+    /// Throws UsageError for options that make no sense, alone or together.
+    [[nodiscard]] kvm::BoardOptions options() const;
+    /// Throws UsageError when any was given: no other engine has them.
+    void check_not_given() const;
+};
+
+} // namespace twofold::vmm

@@ -1,0 +1,48 @@
+#include "kvm/board.hpp"
+
+#include <string>
+#include <utility>
+
+namespace twofold::vmm::kvm {
+
+Board::Board(BoardOptions const& options, std::uint64_t memory_bytes,
+             std::function<void(std::string_view)> console, SetInterruptLine const& set_line)
+    : console_(std::move(console)), unknown_(options.unknown, memory_bytes) {
+    if (!options.pc) return;
+    pc_.emplace(memory_bytes, options.processors);
+    uart_line_.emplace(set_line, GuestUart::interrupt_line);
+}
+
+void Board::write_uart(PortAccess const& access) {
+    std::string text;
+    for (std::uint32_t i = 0; i < access.count; ++i)
+        uart_.write(access.port, static_cast<std::uint8_t>(access.element(i)),
+                    [&](char byte) { text += byte; });
+    if (!text.empty()) console_(text);
+}
+
+void Board::answer_by_uart(PortAccess const& access) {
+    // A byte that is sent takes the interrupt of the one before it back.
+    if (uart_line_ && !access.in && access.port == GuestUart::base) uart_line_->set(false);
+    if (!access.in) write_uart(access);
+    for (std::uint32_t i = 0; access.in && i < access.count; ++i)
+        access.set_element(i, uart_.read(access.port));
+    if (uart_line_) uart_line_->set(uart_.interrupt());
+}
+
+std::optional<Stop> Board::answer(PortAccess const& access) {
+    std::lock_guard const lock{mutex_};
+    if (GuestUart::has(access.port) && access.size == 1) {
+        answer_by_uart(access);
+        return std::nullopt;
+    }
+    if (pc_ && PcDevices::has(access)) return pc_->answer(access);
+    return unknown_.answer(access);
+}
+
+std::optional<Stop> Board::answer(MemoryAccess const& access) {
+    std::lock_guard const lock{mutex_};
+    return unknown_.answer(access);
+}
+
+} // namespace twofold::vmm::kvm

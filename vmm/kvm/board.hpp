@@ -1,0 +1,53 @@
+// All that a guest's processors share beside memory: its devices, by ports and by addresses, and
+// the policy for places where there is none.
+#pragma once
+
+#include "kvm/interrupt_line.hpp"
+#include "kvm/pc_devices.hpp"
+#include "kvm/unknown_io.hpp"
+
+#include <twofold/device/guest_uart.hpp>
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string_view>
+
+namespace twofold::vmm::kvm {
+
+/// What a guest's machine consists of.
+struct BoardOptions {
+    /// Interrupt controllers, timer, the UART's interrupt, clock, fw_cfg and debug exits; without,
+    /// just the UART, polled.
+    bool pc = false;
+    unsigned processors = 1;
+    UnknownIo unknown = UnknownIo::by_kind;
+};
+
+class Board {
+  public:
+    /// `console` gets what is written to the UART. A bare board has no interrupt lines.
+    Board(BoardOptions const& options, std::uint64_t memory_bytes,
+          std::function<void(std::string_view)> console, SetInterruptLine const& set_line = {});
+
+    /// Each carries an access out, for any processor's thread. The guest's end, if it comes by it.
+    std::optional<Stop> answer(PortAccess const& access);
+    std::optional<Stop> answer(MemoryAccess const& access);
+
+    [[nodiscard]] UnknownAccesses const& unknown() const { return unknown_; }
+    [[nodiscard]] GuestUart const& uart() const { return uart_; }
+    void set_uart(GuestUart const& uart) { uart_ = uart; }
+
+  private:
+    void answer_by_uart(PortAccess const& access);
+    void write_uart(PortAccess const& access);
+
+    std::mutex mutex_;
+    std::function<void(std::string_view)> console_;
+    GuestUart uart_;
+    std::optional<InterruptLine> uart_line_;
+    std::optional<PcDevices> pc_;
+    UnknownAccesses unknown_;
+};
+
+} // namespace twofold::vmm::kvm

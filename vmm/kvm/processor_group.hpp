@@ -1,0 +1,49 @@
+// The threads of one guest's processors: the first that comes to an end brings all of them to it.
+#pragma once
+
+#include "kvm/processor_thread.hpp"
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+namespace twofold::vmm::kvm {
+
+class ProcessorGroup {
+  public:
+    /// The first processor is the one that the guest starts with; the others wait until it wakes
+    /// them. All must outlive the group.
+    ProcessorGroup(std::deque<Processor>& processors, GuestRam const& ram, Outbox& outbox,
+                   Board& board);
+    /// Makes the guest leave, and waits for all threads.
+    ~ProcessorGroup();
+    ProcessorGroup(ProcessorGroup const&) = delete;
+    ProcessorGroup& operator=(ProcessorGroup const&) = delete;
+
+    /// Runs the guest to its end. Each thread calls `before` first; the last calls `after`.
+    void start(std::function<void()> before, std::function<void(Stop const&)> after);
+    /// Makes the guest leave, with this end. The first of several counts.
+    void request_stop(Stop const& stop);
+    /// Ends the guest with the reason "frozen" once its first processor has made so many exits.
+    void freeze_after(std::uint64_t exits) { threads_.front()->freeze_after(exits); }
+
+    // To be called from `after` or later.
+
+    [[nodiscard]] std::map<std::string, std::uint64_t> exits() const;
+    /// Of the processor that ran longest.
+    [[nodiscard]] std::uint64_t ticks() const;
+    /// The number of the processor that brought the end.
+    [[nodiscard]] std::size_t ended_by() const { return ended_by_; }
+
+  private:
+    void finish(std::size_t number, Stop stop);
+
+    std::function<void(Stop const&)> after_;
+    std::mutex mutex_;
+    std::optional<Stop> stop_;
+    std::size_t ended_by_ = 0;
+    std::size_t finished_ = 0;
+    std::vector<std::unique_ptr<ProcessorThread>> threads_;
+};
+
+} // namespace twofold::vmm::kvm
