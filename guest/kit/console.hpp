@@ -18,6 +18,11 @@ void write_console(std::string_view text);
 using Line = abi::TextBuffer<1024>;
 
 inline void put(Line& line, std::string_view text) { line(text); }
+/// A literal's length is known without looking for its end.
+template <std::size_t N>
+void put(Line& line, char const (&text)[N]) {
+    line(std::string_view{text, N - 1});
+}
 inline void put(Line& line, char c) { line(std::string_view{&c, 1}); }
 inline void put(Line& line, std::unsigned_integral auto value) { abi::put_decimal(line, value); }
 inline void put(Line& line, std::signed_integral auto value) {

@@ -1,22 +1,28 @@
-// GDT, TSS and IDT (Intel SDM vol. 3, "Segment Descriptor Tables" and "64-Bit Mode Task
-// Management").
+// GDT, TSS and the use of the IDT (Intel SDM vol. 3, "Segment Descriptor Tables" and "64-Bit Mode
+// Task Management").
 #include "guest/kit/traps.hpp"
 
 #include <twofold/arch/bits.hpp>
-#include <twofold/arch/exception.hpp>
 
 #include <array>
 
+namespace twofold::guest {
+
+struct Gate {
+    std::uint64_t low;
+    std::uint64_t high;
+};
+
+} // namespace twofold::guest
+
 /// trap_entry.S
-extern "C" char const trap_stubs[];
+extern "C" twofold::guest::Gate interrupt_table[256];
 /// start.S
 extern "C" char start_stack_end[];
 
 namespace twofold::guest {
 
 namespace {
-
-constexpr std::uint64_t stub_bytes = 16;
 
 /// What LGDT and LIDT load.
 struct [[gnu::packed]] TablePointer {
@@ -35,11 +41,6 @@ struct [[gnu::packed]] TaskState {
 };
 static_assert(sizeof(TaskState) == 104);
 
-struct Gate {
-    std::uint64_t low;
-    std::uint64_t high;
-};
-
 constexpr std::uint64_t code_64_bit = 0x00af'9b00'0000'ffff;
 constexpr std::uint64_t data_writable = 0x00cf'9300'0000'ffff;
 constexpr std::uint64_t code_32_bit = 0x00cf'9b00'0000'ffff;
@@ -47,18 +48,9 @@ constexpr std::uint64_t code_32_bit = 0x00cf'9b00'0000'ffff;
 constinit std::array<std::uint64_t, 6> global_table{0, code_64_bit, data_writable,
                                                     0, 0,           code_32_bit};
 constinit TaskState task_state{};
-constinit std::array<Gate, 256> interrupt_table{};
 alignas(16) constinit std::array<std::byte, 4096> double_fault_stack{};
 
 std::uint64_t address_of(void const* object) { return reinterpret_cast<std::uint64_t>(object); }
-
-/// Enters `handler` with interrupts off.
-constexpr Gate interrupt_gate(std::uint64_t handler) {
-    constexpr std::uint64_t present_interrupt_gate = std::uint64_t{0x8e} << 40;
-    return {field(handler, 15, 0) | std::uint64_t{selector::code} << 16 | present_interrupt_gate |
-                field(handler, 31, 16) << 48,
-            field(handler, 63, 32)};
-}
 
 void describe_task_state() {
     constexpr std::uint64_t present_available_tss = std::uint64_t{0x89} << 40;
@@ -106,10 +98,6 @@ void load_descriptor_tables() {
     describe_task_state();
     load_segments();
 
-    for (std::size_t vector = 0; vector < interrupt_table.size(); ++vector)
-        interrupt_table[vector] = interrupt_gate(address_of(trap_stubs) + vector * stub_bytes);
-    set_interrupt_stack(exception::page_fault, InterruptStack::page_fault);
-    set_interrupt_stack(exception::double_fault, InterruptStack::double_fault);
     TablePointer const pointer{sizeof interrupt_table - 1, address_of(&interrupt_table)};
     asm volatile("lidt %0" : : "m"(pointer) : "memory");
 }

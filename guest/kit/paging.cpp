@@ -1,9 +1,11 @@
 #include "guest/kit/paging.hpp"
 
+#include "guest/kit/launch.hpp"
 #include "guest/kit/memory.hpp"
 #include "guest/kit/processor.hpp"
 
 #include <twofold/arch/bits.hpp>
+#include <twofold/paging/map_run.hpp>
 
 #include <cstring>
 
@@ -19,7 +21,8 @@ class FreshTables {
   public:
     std::optional<Gpa> allocate_table() {
         auto const table = allocate_pages(1);
-        if (table) std::memset(pointer_to<void>(*table), 0, page_4k.bytes());
+        // Elsewhere memory that nobody has touched reads as zero.
+        if (table && is_native()) std::memset(pointer_to<void>(*table), 0, page_4k.bytes());
         return table;
     }
     /// Pages are never given back.
@@ -45,12 +48,11 @@ std::expected<Gva, MapError> map_region(Gpa gpa, std::uint64_t bytes, PageSize s
     FreshTables tables;
     Paging const format = paging_format();
     Gva const region = next_region + page_1g.bytes(); // The gap below catches overflows.
-    for (std::uint64_t at = 0; at < bytes; at += size.bytes()) {
-        auto const duty =
-            map(format, live_root(), region + at, size, gpa + at, permissions, memory, tables);
-        if (!duty) return std::unexpected(duty.error());
-        if (duty->must_invalidate()) invalidate_page(region + at);
-    }
+    auto const duty =
+        map_run(format, live_root(), region, bytes, size, gpa, permissions, memory, tables);
+    if (!duty) return std::unexpected(duty.error());
+    for (std::uint64_t at = 0; at < bytes && duty->must_invalidate(); at += size.bytes())
+        invalidate_page(region + at);
     next_region = (region + bytes + (page_1g.bytes() - 1)).aligned_down(page_1g.bytes());
     return region;
 }

@@ -6,7 +6,8 @@
 
     .section .text.trap_entry, "ax"
     .code64
-    .balign 16
+    // No stub's address carries into its upper half, so that the table below is the linker's work.
+    .balign 4096
     .globl trap_stubs
 trap_stubs:
     .set vector, 0
@@ -56,3 +57,28 @@ save_frame:
     popq %rax
     addq $16, %rsp // Vector and error code.
     iretq
+
+    // The IDT (Intel SDM vol. 3, "64-Bit Mode IDT"): present interrupt gates of ring 0, each to its stub.
+    // #DF and #PF have the interrupt stacks of traps.hpp.
+    .set CODE_SELECTOR, 0x08
+    .set INTERRUPT_GATE, 0x8e
+    .section .data.interrupt_table, "aw"
+    .balign 16
+    .globl interrupt_table
+interrupt_table:
+    .set vector, 0
+    .rept VECTORS
+    .word trap_stubs_low + 16 * vector // guest.ld
+    .word CODE_SELECTOR
+    .if vector == 14
+    .byte 1
+    .elseif vector == 8
+    .byte 2
+    .else
+    .byte 0
+    .endif
+    .byte INTERRUPT_GATE
+    .word trap_stubs_high
+    .quad 0
+    .set vector, vector + 1
+    .endr

@@ -29,7 +29,8 @@ struct LaunchInfo {
     /// Guest memory is [0, memory_bytes). Bytes; a multiple of 4096.
     std::uint64_t memory_bytes;
     /// First gpa above the image, this structure and the page tables; a multiple of 4096.
-    /// [free_begin, memory_bytes) is the guest's to use.
+    /// [free_begin, memory_bytes) is the guest's to use. It reads as zero, but natively it holds
+    /// whatever was left there.
     std::uint64_t free_begin;
     /// gpa and length in bytes of the arguments, separated by single NUL bytes, none at the end.
     /// The first is the guest's name.

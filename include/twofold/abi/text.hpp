@@ -53,6 +53,9 @@ constexpr void put_hexadecimal(Sink& sink, std::uint64_t value) {
 template <std::size_t Capacity>
 class TextBuffer {
   public:
+    /// Only what text() shows is ever given a value.
+    constexpr TextBuffer() {} // NOLINT(modernize-use-equals-default): that would want one
+
     constexpr void operator()(std::string_view text) {
         std::size_t const kept = std::min(text.size(), Capacity - size_);
         std::copy_n(text.data(), kept, text_.data() + size_);
@@ -61,7 +64,7 @@ class TextBuffer {
     [[nodiscard]] constexpr std::string_view text() const { return {text_.data(), size_}; }
 
   private:
-    std::array<char, Capacity> text_{};
+    std::array<char, Capacity> text_;
     std::size_t size_ = 0;
 };
 
