@@ -32,6 +32,7 @@ part eager twofold run touch --engine kvm --memory 16M --populate eager --json -
 part save twofold snapshot save /tmp/s hello --after-exits 20 --memory 16M --quiet
 part restore twofold snapshot restore /tmp/s
 part again twofold snapshot restore /tmp/s
+part board twofold run board --engine kvm --cpus 2 --memory 16M --quiet
 part figures twofold run exits --engine kvm --memory 16M --json -
 )";
 
@@ -137,12 +138,30 @@ TEST_CASE("over emulated EPT: guests, lazy memory, snapshots and figures are wha
     CHECK(parts.at("restore").out.find("from a snapshot, 0 pages") != std::string::npos);
     CHECK(parts.at("again").out.find("from a snapshot, 0 pages") == std::string::npos);
 
+    // Interrupt controllers, timer, and a second processor.
+    CHECK(parts.at("board").status == 0);
+    CHECK(parts.at("board").out.find("processor 1 woke") != std::string::npos);
+    CHECK(parts.at("board").out.find("sum 2000") != std::string::npos);
+
     auto const figures = document_of(parts.at("figures").out)["guests"][0]["figures"];
     std::map<std::string, std::uint64_t> ticks;
     for (auto const& figure : figures)
         ticks[figure["name"]] = figure["value"];
     CHECK(ticks.at("cpuid_exit") > 500);
     CHECK(ticks.at("first_write_4k") > ticks.at("cpuid_exit"));
+}
+
+TEST_CASE("a guest with the devices of a PC is interrupted, and wakes its other processors") {
+    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
+        std::cout << "skipped: " << reason << '\n';
+        return;
+    }
+    auto const result = in_bochs({"board", "--engine", "kvm", "--cpus", "3", "--quiet"});
+    CHECK(result.status == 0);
+    CHECK(result.out == "processors 3\nclock valid\ntimer interrupts 3\nsent by interrupt\n"
+                        "serial interrupts 19\nprocessor 1 woke\nprocessor 2 woke\nsum 3000\n");
+    auto const bare = in_bochs({"board", "--engine", "kvm", "--quiet"});
+    CHECK(bare.out == "processors 1\nsum 1000\n");
 }
 
 TEST_CASE("on this machine's own KVM, where it works, hello says what it says in Bochs") {

@@ -3,9 +3,13 @@
 #include "kvm/device.hpp"
 #include "kvm/explain.hpp"
 #include "kvm/host.hpp"
+#include "system/file_descriptor.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/failure_text.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cerrno>
 
@@ -49,6 +53,19 @@ TEST_CASE("a file that is not KVM's device is told apart") {
     CHECK(holds(result.err, {"/dev/null is not KVM's device", "KVM_GET_API_VERSION"}));
 }
 
+TEST_CASE("a device without a module behind it is told apart, and the module is named") {
+    TemporaryDirectory const directory;
+    // What the kernel answers for such a device, it answers for a socket.
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    auto const path = directory.file("kvm").string();
+    REQUIRE(path.copy(address.sun_path, sizeof address.sun_path - 1) == path.size());
+    twofold::vmm::FileDescriptor const socket_file{socket(AF_UNIX, SOCK_STREAM, 0)};
+    REQUIRE(bind(socket_file.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    auto const result = with_device(path, {"run", "hello", "--engine", "kvm"});
+    CHECK(result.status == 1);
+    CHECK(holds(result.err, {"no module of KVM stands behind it", "modprobe kvm_intel"}));
+}
+
 TEST_CASE("each way in which the device does not open has its remedy") {
     CHECK(holds(kvm::explain_open("/dev/kvm", EACCES), {"Permission denied", "usermod -aG kvm"}));
     CHECK(holds(kvm::explain_open("/dev/kvm", ENOENT), {"modprobe kvm_intel", "firmware"}));
@@ -73,6 +90,21 @@ TEST_CASE("a kernel that lacks a needed capability is found out, and only that o
     CHECK(missing[0].name == "KVM_CAP_IMMEDIATE_EXIT");
     CHECK_FALSE(missing[0].meaning.empty());
     CHECK(kvm::missing_capabilities([](unsigned) { return -1; }).size() >= 5);
+}
+
+TEST_CASE("what a kernel is too old for is said with what does not work without it") {
+    auto const without = [](unsigned lacking) {
+        return [lacking](unsigned number) { return number == lacking ? 0 : 1; };
+    };
+    CHECK(holds(
+        failure_of([&] { return kvm::require_capabilities(without(KVM_CAP_VCPU_EVENTS)), 0; }),
+        {"too old", "KVM_CAP_VCPU_EVENTS", "cannot be kept", "--engine bochs"}));
+    CHECK(
+        holds(failure_of([&] { return kvm::require_pc_capabilities(without(KVM_CAP_PIT2), 1), 0; }),
+              {"KVM_CAP_PIT2", "no timer", "--devices bare"}));
+    CHECK(holds(failure_of([&] { return kvm::require_pc_capabilities(without(9999), 2), 0; }),
+                {"--cpus", "at most 1 processors"}));
+    CHECK(failure_of([&] { return kvm::require_pc_capabilities(without(9999), 1), 0; }).empty());
 }
 
 TEST_CASE("the kind of host is known by its processor and its modules") {

@@ -7,9 +7,11 @@
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <span>
 
 namespace twofold::vmm::kvm {
 
@@ -24,6 +26,31 @@ constexpr std::array needed_capabilities{
     Capability{KVM_CAP_VCPU_EVENTS, "KVM_CAP_VCPU_EVENTS", "a guest's state cannot be kept"},
 };
 
+/// What `--devices pc` needs beside these.
+constexpr std::array pc_capabilities{
+    Capability{KVM_CAP_IRQCHIP, "KVM_CAP_IRQCHIP", "a guest has no interrupt controllers"},
+    Capability{KVM_CAP_PIT2, "KVM_CAP_PIT2", "a guest has no timer"},
+    Capability{KVM_CAP_SET_IDENTITY_MAP_ADDR, "KVM_CAP_SET_IDENTITY_MAP_ADDR",
+               "no processor can be woken on Intel's"},
+};
+
+std::vector<Capability> missing_of(std::span<Capability const> needed,
+                                   std::function<int(unsigned)> const& extension) {
+    std::vector<Capability> missing;
+    for (auto const& capability : needed)
+        if (extension(capability.number) <= 0) missing.push_back(capability);
+    return missing;
+}
+
+void require(std::vector<Capability> const& missing, std::string_view remedy) {
+    if (missing.empty()) return;
+    std::string text = "this kernel's KVM is too old:";
+    for (auto const& capability : missing)
+        text += fmt::format(" it lacks {} ({}), without which {};", capability.name,
+                            capability.number, capability.meaning);
+    throw Failure{fmt::format("{} {}", text, remedy)};
+}
+
 void check_version(int descriptor, std::string const& path) {
     int const version = ioctl(descriptor, KVM_GET_API_VERSION, 0);
     if (version == KVM_API_VERSION) return;
@@ -37,10 +64,20 @@ void check_version(int descriptor, std::string const& path) {
 } // namespace
 
 std::vector<Capability> missing_capabilities(std::function<int(unsigned)> const& extension) {
-    std::vector<Capability> missing;
-    for (auto const& capability : needed_capabilities)
-        if (extension(capability.number) <= 0) missing.push_back(capability);
-    return missing;
+    return missing_of(needed_capabilities, extension);
+}
+
+void require_capabilities(std::function<int(unsigned)> const& extension) {
+    require(missing_capabilities(extension), "use a newer kernel, or --engine bochs");
+}
+
+void require_pc_capabilities(std::function<int(unsigned)> const& extension, unsigned processors) {
+    require(missing_of(pc_capabilities, extension), "use a newer kernel, or --devices bare");
+    int const most = std::max(extension(KVM_CAP_MAX_VCPUS), 1);
+    if (processors > static_cast<unsigned>(most))
+        throw Failure{fmt::format("--cpus: this kernel's KVM gives one machine at most {} "
+                                  "processors",
+                                  most)};
 }
 
 std::string device_path() {
@@ -53,14 +90,7 @@ Device::Device() {
     device_ = FileDescriptor{open(path.c_str(), O_RDWR | O_CLOEXEC)};
     if (!device_.open()) throw Failure{explain_open(path, errno)};
     check_version(device_.get(), path);
-    auto const missing =
-        missing_capabilities([this](unsigned number) { return extension(number); });
-    if (missing.empty()) return;
-    std::string text = "this kernel's KVM is too old:";
-    for (auto const& capability : missing)
-        text += fmt::format(" it lacks {} ({}), without which {};", capability.name,
-                            capability.number, capability.meaning);
-    throw Failure{text + " use a newer kernel, or --engine bochs"};
+    require_capabilities([this](unsigned number) { return extension(number); });
 }
 
 int Device::extension(unsigned number) const {

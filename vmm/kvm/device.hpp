@@ -25,6 +25,11 @@ struct Capability {
 /// says is missing.
 std::vector<Capability> missing_capabilities(std::function<int(unsigned)> const& extension);
 
+/// Throws Failure that names what is missing, what does not work without it, and what would do.
+void require_capabilities(std::function<int(unsigned)> const& extension);
+/// The same for a machine with `--devices pc` and so many processors.
+void require_pc_capabilities(std::function<int(unsigned)> const& extension, unsigned processors);
+
 /// KVM's CPUID answers: how many there are at the most.
 inline constexpr unsigned most_cpuid_entries = 128;
 

@@ -9,6 +9,7 @@
 #include "kvm/processor_state.hpp"
 #include "kvm/snapshot_file.hpp"
 #include "kvm/ticks.hpp"
+#include "kvm/torn_memory.hpp"
 #include "system/failure.hpp"
 
 #include <twofold/load/load_error_text.hpp>
@@ -74,6 +75,7 @@ struct GuestRun::Parts {
         if (!options.restore_from.empty()) snapshot.emplace(options.restore_from);
         ram.emplace(snapshot ? snapshot->map_memory()
                              : GuestRam::zeroed(plan.memory_bytes, plan.host_page));
+        if (snapshot) outlive_torn_pages(ram->bytes());
     }
 
     std::string name;
@@ -90,7 +92,11 @@ struct GuestRun::Parts {
 
     void make_processors(BoardOptions const& options) {
         machine.set_slot(0, Gpa{}, ram->bytes());
-        if (options.pc) make_interrupt_chips(machine);
+        if (options.pc) {
+            require_pc_capabilities([this](unsigned number) { return device.extension(number); },
+                                    options.processors);
+            make_interrupt_chips(machine);
+        }
         auto const cpuid = device.supported_cpuid();
         if (!options.pc) {
             processors.emplace_back(device, machine, 0, &cpuid);
@@ -100,6 +106,12 @@ struct GuestRun::Parts {
             auto const own = cpuid_of(cpuid, n, options.processors);
             processors.emplace_back(device, machine, n, &own);
         }
+        for (auto& processor : processors)
+            connect_local_apic(processor, &processor == &processors.front());
+    }
+
+    [[nodiscard]] std::optional<std::string> why_torn() const {
+        return snapshot ? snapshot->why_torn() : std::nullopt;
     }
 
     [[nodiscard]] Figures figures() const {
@@ -198,7 +210,9 @@ void GuestRun::start_thread() {
         [confined = options_.confined] {
             if (confined) confine_thread();
         },
-        [this](Stop const& stop) {
+        [this](Stop stop) {
+            // Whatever came of it, this was the cause.
+            if (auto const why = parts_->why_torn()) stop = {"out_of_frames", 1, *why};
             parts_->end_reason = stop.reason;
             outbox_.put_report(stop_record(parts_->name, stop, parts_->figures()));
             outbox_.put_report(end_record());

@@ -10,6 +10,10 @@ namespace twofold::vmm::kvm {
 /// that one, and all others, then get local APICs.
 void make_interrupt_chips(Machine& machine);
 
+/// Wires a processor's local APIC as firmware leaves it, and makes it known to the others. After
+/// the last processor was made.
+void connect_local_apic(Processor& processor, bool first);
+
 /// What raises and lowers the lines of `machine`, which must outlive it.
 SetInterruptLine interrupt_lines_of(Machine const& machine);
 

@@ -2,18 +2,16 @@
 
 #include "kvm/crash_text.hpp"
 #include "kvm/exit_names.hpp"
-#include "kvm/explain.hpp"
+#include "kvm/exit_stop.hpp"
 #include "kvm/processor_state.hpp"
 #include "kvm/ticks.hpp"
 #include "system/failure.hpp"
 
 #include <twofold/abi/hypercall.hpp>
 
-#include <fmt/format.h>
 #include <pthread.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -93,25 +91,11 @@ Stop ProcessorThread::run() {
         }
         int const error_number = processor_.enter();
         if (error_number == 0) ++made;
-        stop = error_number == 0 ? on_exit() : on_return(error_number);
+        stop = error_number == 0 ? on_exit() : stop_of_failed_entry(error_number);
         if (!stop) stop = requested_stop();
     }
     ticks_ = read_ticks() - entered;
     return *stop;
-}
-
-/// KVM_RUN failed.
-std::optional<Stop> ProcessorThread::on_return(int error_number) {
-    switch (error_number) {
-    case EINTR:
-    case EAGAIN: return std::nullopt;
-    case EFAULT:
-    case ENOMEM:
-        return Stop{"out_of_frames", 1,
-                    "the kernel found no memory for the guest: this machine is short of it, or the "
-                    "file behind the memory was cut off"};
-    default: return Stop{"unknown_exit", 1, explain_call("KVM_RUN", error_number)};
-    }
 }
 
 std::optional<Stop> ProcessorThread::on_exit() {
@@ -120,18 +104,9 @@ std::optional<Stop> ProcessorThread::on_exit() {
     switch (run.exit_reason) {
     case KVM_EXIT_IO: return on_port();
     case KVM_EXIT_MMIO: return on_memory();
-    case KVM_EXIT_HLT: return Stop{"halt", 0, "HLT: nothing is left that could wake the guest"};
-    case KVM_EXIT_SHUTDOWN:
-        return Stop{"triple_fault", 1,
-                    "an exception could not be delivered, nor could the double fault"};
-    case KVM_EXIT_FAIL_ENTRY: return Stop{"entry_failure", 1, entry_failure_text(run)};
     case KVM_EXIT_INTERNAL_ERROR:
         return Stop{"unknown_exit", 1, internal_error_text(processor_, ram_)};
-    case KVM_EXIT_INTR: return std::nullopt;
-    default:
-        return Stop{"unknown_exit", 1,
-                    fmt::format("KVM left the guest for reason {} ({}), which is not known here",
-                                run.exit_reason, exit_name(run.exit_reason))};
+    default: return stop_of_exit(run);
     }
 }
 

@@ -42,7 +42,6 @@ class ProcessorThread {
     Stop run();
 
   private:
-    std::optional<Stop> on_return(int error_number);
     std::optional<Stop> on_exit();
     std::optional<Stop> on_port();
     std::optional<Stop> on_memory();

@@ -202,6 +202,15 @@ GuestRam SnapshotFile::map_memory() const {
     return GuestRam::copy_of(file_, head_.memory_bytes, memory_offset_);
 }
 
+std::optional<std::string> SnapshotFile::why_torn() const {
+    std::byte last{};
+    auto const at = static_cast<off_t>(memory_offset_ + head_.memory_bytes - 1);
+    if (pread(file_.get(), &last, 1, at) == 1) return std::nullopt;
+    return fmt::format("{} was cut off while the guest ran from it; it must not be changed until "
+                       "the guest has ended",
+                       path_.string());
+}
+
 std::filesystem::path SnapshotFile::touched_file() const { return path_.string() + ".touched"; }
 
 std::vector<std::uint64_t> SnapshotFile::touched_pages() const {

@@ -36,6 +36,10 @@ class SnapshotFile {
     /// A private view of its memory; pages come in when they are touched.
     [[nodiscard]] GuestRam map_memory() const;
 
+    /// What is to be said when the file has become shorter than its memory since it was checked;
+    /// nothing when it has not. Makes no call that a confined thread may not make.
+    [[nodiscard]] std::optional<std::string> why_torn() const;
+
     /// Pages that an earlier start touched, by their numbers; empty when none was recorded.
     [[nodiscard]] std::vector<std::uint64_t> touched_pages() const;
     /// Keeps them beside the snapshot for the next start.
