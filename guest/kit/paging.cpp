@@ -13,9 +13,7 @@ namespace twofold::guest {
 
 namespace {
 
-/// Further regions start above all memory that a guest can have, each at a multiple of the largest
-/// page.
-constinit Gva next_region{std::uint64_t{1} << 46};
+constinit Gva next_region = stack_region + page_1g.bytes();
 
 class FreshTables {
   public:

@@ -13,6 +13,10 @@ namespace twofold::guest {
 
 using Paging = X86Format<Gva, Gpa, 4>;
 
+/// Regions beside the memory that is mapped to itself start above all that a guest can have, each
+/// at a multiple of the largest page. The first is the stack's.
+inline constexpr Gva stack_region{std::uint64_t{1} << 46};
+
 /// Memory as walker and editor want it.
 class IdentityMemory {
   public:

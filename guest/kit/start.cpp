@@ -1,10 +1,8 @@
 #include "guest/kit/console.hpp"
 #include "guest/kit/hypercall.hpp"
 #include "guest/kit/kernel.hpp"
-#include "guest/kit/memory.hpp"
 #include "guest/kit/native_report.hpp"
-#include "guest/kit/paging.hpp"
-#include "guest/kit/processor.hpp"
+#include "guest/kit/stack.hpp"
 #include "guest/kit/traps.hpp"
 
 /// start.S
@@ -19,22 +17,7 @@ namespace twofold::guest {
 
 namespace {
 
-constexpr std::uint64_t stack_pages = 16;
 constexpr std::uint64_t exit_usage = 2;
-constexpr std::uint64_t exit_failure = 1;
-
-/// Maps the kernel's stack by small pages in a region of its own, so that nothing is mapped below
-/// it whatever the launch's page size.
-std::uint64_t make_stack() {
-    auto const frames = allocate_pages(stack_pages);
-    auto const stack = frames ? map_region(*frames, stack_pages * page_4k.bytes(), page_4k)
-                              : std::unexpected(MapError::out_of_frames);
-    if (!stack) {
-        print("no memory for the stack: give the guest more\n");
-        exit(exit_failure);
-    }
-    return (*stack + stack_pages * page_4k.bytes()).value();
-}
 
 void run_to_the_end() {
     for (auto const* constructor = constructors_begin; constructor != constructors_end;

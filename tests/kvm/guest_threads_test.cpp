@@ -9,6 +9,7 @@
 #include "tests/support/failure_text.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -62,6 +63,26 @@ TEST_CASE("a guest that writes faster than anybody reads waits, and is let go at
     auto const rest = outbox.take();
     CHECK(rest.finished);
     CHECK(taken + rest.console.size() == 8 * much.size());
+}
+
+TEST_CASE("whatever is put is announced, and taken as it came") {
+    kvm::Outbox outbox;
+    pollfd waited{outbox.descriptor(), POLLIN, 0};
+    CHECK(poll(&waited, 1, 0) == 0);
+    for (int round = 0; round < 2; ++round) {
+        outbox.put_console("a");
+        outbox.put_console("b");
+        outbox.put_report("{}");
+        REQUIRE(poll(&waited, 1, -1) == 1);
+        auto const contents = outbox.take();
+        CHECK(contents.console == "ab");
+        CHECK(contents.report == std::vector<std::string>{"{}"});
+        CHECK_FALSE(contents.finished);
+        CHECK(poll(&waited, 1, 0) == 0);
+    }
+    outbox.finish();
+    REQUIRE(poll(&waited, 1, -1) == 1);
+    CHECK(outbox.take().finished);
 }
 
 TEST_CASE("a confined thread can go on, but opens, connects and executes nothing") {

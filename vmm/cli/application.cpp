@@ -15,7 +15,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <sstream>
 
 namespace twofold::vmm {
@@ -33,21 +35,36 @@ void open_standard_files() {
         if (fcntl(descriptor, F_GETFD) < 0) (void)open("/dev/null", O_RDWR);
 }
 
-void build(CLI::App& application, Action& chosen) {
+struct Command {
+    std::string_view name;
+    void (*add)(CLI::App& application, Action& chosen);
+};
+
+constexpr Command commands[] = {
+    {"run", add_run_command},       {"walk", add_walk_command},
+    {"bench", add_bench_command},   {"sim", add_sim_command},
+    {"image", add_image_command},   {"snapshot", add_snapshot_command},
+    {"doctor", add_doctor_command}, {"completion", add_completion_command},
+};
+
+/// Describing all options takes longer than a guest's launch: where the first word is a command,
+/// only that one is described. Completion is about all of them.
+bool is_wanted(Command const& command, std::string_view first_word) {
+    bool const known =
+        first_word != "completion" &&
+        std::ranges::find(commands, first_word, &Command::name) != std::end(commands);
+    return !known || command.name == first_word;
+}
+
+void build(CLI::App& application, Action& chosen, std::string_view first_word) {
     application.set_version_flag("--version", std::string{"twofold "} + TWOFOLD_VERSION);
     application.require_subcommand(1);
     application.footer(examples);
     application.failure_message([](CLI::App const*, CLI::Error const& error) {
         return fmt::format("twofold: {}\nTry --help.\n", error.what());
     });
-    add_run_command(application, chosen);
-    add_walk_command(application, chosen);
-    add_bench_command(application, chosen);
-    add_sim_command(application, chosen);
-    add_image_command(application, chosen);
-    add_snapshot_command(application, chosen);
-    add_doctor_command(application, chosen);
-    add_completion_command(application, chosen);
+    for (auto const& command : commands)
+        if (is_wanted(command, first_word)) command.add(application, chosen);
 }
 
 /// --help and --version end here too, as errors of status 0.
@@ -70,7 +87,7 @@ int run(int argument_count, char** arguments, Context& context) {
     CLI::App application{"Runs tiny guest kernels over EPT and counts what nested paging costs.",
                          "twofold"};
     Action chosen;
-    build(application, chosen);
+    build(application, chosen, argument_count > 1 ? arguments[1] : "");
     try {
         application.parse(argument_count, arguments);
     } catch (CLI::ParseError const& error) {

@@ -51,11 +51,11 @@ Host examine_host(std::filesystem::path const& root) {
 
 std::string host_processor() {
     std::array<unsigned, 12> words{};
-    for (unsigned i = 0; i < 3; ++i) {
-        if (__get_cpuid(0x8000'0002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2],
-                        &words[4 * i + 3]) == 0)
-            return "unknown";
-    }
+    // Inside a virtual machine each CPUID is an exit: no more of them than needed.
+    if (__get_cpuid_max(0x8000'0000, nullptr) < 0x8000'0004) return "unknown";
+    for (unsigned i = 0; i < 3; ++i)
+        __cpuid(0x8000'0002 + i, words[4 * i], words[4 * i + 1], words[4 * i + 2],
+                words[4 * i + 3]);
     std::array<char, 49> text{};
     std::memcpy(text.data(), words.data(), 48);
     std::string name{text.data()};

@@ -6,6 +6,7 @@
 #include <twofold/load/pc_memory_map.hpp>
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 namespace twofold::vmm {
 
@@ -17,6 +18,8 @@ std::uint64_t KvmEngine::machine_memory(LaunchPlan const& plan) const {
 }
 
 std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, EventLoop& loop) {
+    // A heap of its own for each of a guest's threads would cost more than they ever allocate.
+    mallopt(M_ARENA_MAX, 1);
     if (plan.native)
         throw UsageError{
             "--native needs an engine that emulates the bare processor: bochs or qemu"};

@@ -1,9 +1,11 @@
-// What a guest's threads hand to the event loop.
+// What a guest's threads hand to the event loop: not byte by byte, for a guest's output leaves it
+// so.
 #pragma once
 
 #include "system/file_descriptor.hpp"
 
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -21,8 +23,9 @@ class Outbox {
 
     Outbox();
 
-    /// Readable when there is something to take.
-    [[nodiscard]] int descriptor() const { return event_.get(); }
+    /// Readable when there is something to take: a millisecond after the first of it came, or at
+    /// once when it is much or the last.
+    [[nodiscard]] int descriptor() const { return timer_.get(); }
 
     /// Waits while too much of the console was not taken yet, until close().
     void put_console(std::string_view bytes);
@@ -35,13 +38,16 @@ class Outbox {
     void close();
 
   private:
-    void announce();
+    enum class When : std::uint8_t { soon, now };
+    void announce(When when);
 
     std::mutex mutex_;
     std::condition_variable taken_;
     Contents contents_;
     bool closed_ = false;
-    FileDescriptor event_;
+    /// What was put since the last take() has been announced.
+    bool announced_ = false;
+    FileDescriptor timer_;
 };
 
 } // namespace twofold::vmm::kvm
