@@ -21,6 +21,7 @@ constexpr std::uint8_t timer_line = 0;
 constexpr std::uint8_t serial_line = 4;
 
 constinit std::uint64_t timer_interrupts = 0;
+constinit std::uint64_t timer_interrupts_wanted = 0;
 constinit std::uint64_t serial_interrupts = 0;
 constinit std::string_view unsent;
 constinit bool sent = false;
@@ -28,7 +29,7 @@ constinit bool sent = false;
 void end_of_interrupt() { write_port(first_command, std::uint8_t{0x20}); }
 
 void on_timer(TrapFrame&) {
-    timer_interrupts = timer_interrupts + 1;
+    if (++timer_interrupts == timer_interrupts_wanted) write_port(first_data, all_masked);
     end_of_interrupt();
 }
 
@@ -73,11 +74,12 @@ void take_over_interrupts() {
 std::uint64_t wait_for_timer(std::uint64_t times) {
     constexpr std::uint16_t counter = 0x40;
     constexpr std::uint16_t control = 0x43;
+    timer_interrupts_wanted = times;
     constexpr unsigned divisor = 11'932;     // of 1,193,182 a second
     write_port(control, std::uint8_t{0x34}); // both bytes, rate generator
     write_port(counter, static_cast<std::uint8_t>(divisor));
     write_port(counter, static_cast<std::uint8_t>(divisor >> 8));
-    halt_until(timer_line, on_timer, [times] { return timer_interrupts >= times; });
+    halt_until(timer_line, on_timer, [times] { return timer_interrupts == times; });
     return timer_interrupts;
 }
 

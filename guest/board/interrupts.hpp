@@ -10,7 +10,7 @@ namespace twofold::guest {
 void take_over_interrupts();
 
 /// Sets the timer to 100 a second and halts until it has interrupted `times`. Returns how often it
-/// did.
+/// was let through.
 std::uint64_t wait_for_timer(std::uint64_t times);
 
 /// Sends `text` by the serial port, each byte when the interrupt of the one before it comes.

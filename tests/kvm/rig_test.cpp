@@ -164,6 +164,30 @@ TEST_CASE("a guest with the devices of a PC is interrupted, and wakes its other 
     CHECK(bare.out == "processors 1\nsum 1000\n");
 }
 
+TEST_CASE("a machine that was frozen among interrupts and processors goes on where it stood") {
+    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
+        std::cout << "skipped: " << reason << '\n';
+        return;
+    }
+    TemporaryDirectory const directory;
+    auto const file = directory.file("board.snap").string();
+    auto const whole = in_bochs({"board", "--engine", "kvm", "--cpus", "2", "--quiet"}).out;
+    // Before the first instruction, while the timer ticks, while bytes are sent, and when the
+    // second processor waits.
+    for (std::string const exits : {"0", "40", "75", "105", "135", "140"}) {
+        auto const saved =
+            run_command({{TWOFOLD_COMMAND, "snapshot", "save", file, "board", "--cpus", "2",
+                          "--memory", "16M", "--after-exits", exits, "--quiet"}});
+        INFO(exits << saved.err);
+        REQUIRE(saved.status == 0);
+        auto const restored =
+            run_command({{TWOFOLD_COMMAND, "snapshot", "restore", file, "--quiet"}});
+        INFO(restored.err);
+        CHECK(restored.status == 0);
+        CHECK(saved.out + restored.out == whole);
+    }
+}
+
 TEST_CASE("on this machine's own KVM, where it works, hello says what it says in Bochs") {
     if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
         std::cout << "skipped: " << reason << '\n';

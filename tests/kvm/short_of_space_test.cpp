@@ -133,7 +133,7 @@ TEST_CASE("a snapshot that is cut off under a running guest ends that guest, and
     REQUIRE(twofold_command({"snapshot", "save", file, kernel, "--memory", "8M", "-q"}).status ==
             0);
     BackgroundCommand restored{{{TWOFOLD_COMMAND, "snapshot", "restore", file, "--timeout", "20"}}};
-    while (!maps_file(restored.pid(), "guest.snap"))
+    for (int waits = 0; waits < 10'000 && !maps_file(restored.pid(), "guest.snap"); ++waits)
         std::this_thread::sleep_for(std::chrono::milliseconds{1});
     std::filesystem::resize_file(file, 4096);
     auto const result = restored.wait();

@@ -20,9 +20,17 @@ kvm::SnapshotHead head() {
     head.name = "guest";
     head.memory_bytes = 8 * 4096;
     head.guest_page_shift = 21;
-    head.state.registers.rip = 0x1234;
-    head.state.extended_control.emplace().xcrs[0].value = 7;
-    head.state.msrs = {{.index = 0x10, .reserved = 0, .data = 99}};
+    kvm::ProcessorState state{};
+    state.registers.rip = 0x1234;
+    state.extended_control.emplace().xcrs[0].value = 7;
+    state.local_apic.emplace().regs[0x20] = 9;
+    state.msrs = {{.index = 0x10, .reserved = 0, .data = 99}};
+    head.processors = {state, {}};
+    head.processors[1].run_state.mp_state = KVM_MP_STATE_UNINITIALIZED;
+    head.board.unknown = kvm::UnknownIo::warn;
+    head.board.pc.emplace(std::uint64_t{16} << 20, 2U);
+    head.machine.clock.clock = 123;
+    head.machine.chips.emplace().controllers[2].chip_id = 2;
     return head;
 }
 
@@ -53,10 +61,22 @@ TEST_CASE("a snapshot holds the state and the memory, and its file stays as it i
     kvm::SnapshotFile const snapshot{file};
     CHECK(snapshot.head().name == "guest");
     CHECK(snapshot.head().guest_page_shift == 21);
-    CHECK(snapshot.head().state.registers.rip == 0x1234);
-    CHECK(snapshot.head().state.extended_control->xcrs[0].value == 7);
-    CHECK_FALSE(snapshot.head().state.vector_state.has_value());
-    CHECK(snapshot.head().state.msrs.at(0).data == 99);
+    REQUIRE(snapshot.head().processors.size() == 2);
+    auto const& state = snapshot.head().processors[0];
+    CHECK(state.registers.rip == 0x1234);
+    CHECK(state.extended_control->xcrs[0].value == 7);
+    CHECK_FALSE(state.vector_state.has_value());
+    CHECK(state.local_apic->regs[0x20] == 9);
+    CHECK(state.msrs.at(0).data == 99);
+    CHECK(snapshot.head().processors[1].run_state.mp_state == KVM_MP_STATE_UNINITIALIZED);
+    CHECK(snapshot.head().board.unknown == kvm::UnknownIo::warn);
+    CHECK(snapshot.head().machine.clock.clock == 123);
+    CHECK(snapshot.head().machine.chips->controllers[2].chip_id == 2);
+    auto devices = *snapshot.head().board.pc;
+    std::byte byte{0x5f};
+    CHECK_FALSE(devices.answer({false, 0x70, 1, 1, &byte}));
+    CHECK_FALSE(devices.answer({true, 0x71, 1, 1, &byte}));
+    CHECK(byte == std::byte{1}); // processors - 1
     auto ram = snapshot.map_memory();
     CHECK(ram.bytes().size() == 8 * 4096);
     CHECK(ram.bytes()[5 * 4096] == std::byte{42});
@@ -80,7 +100,7 @@ TEST_CASE("the pages of one start are known at the next, and brought in") {
 
 TEST_CASE("a torn, foreign, newer or changed file is refused, and what is wrong is said") {
     CHECK(holds(refusal_with(0, 'x'), {"s.snap", "no snapshot of this program's"}));
-    CHECK(holds(refusal_with(8, 1), {"version is 1", "knows 2", "save it again"}));
+    CHECK(holds(refusal_with(8, 1), {"version is 1", "knows 3", "save it again"}));
     CHECK(holds(refusal_with(60, 'x'), {"checksum does not match"}));
     CHECK(holds(refusal_with(16, 1), {"first bytes were changed"}));
 

@@ -13,6 +13,13 @@ Board::Board(BoardOptions const& options, std::uint64_t memory_bytes,
     uart_line_.emplace(set_line, GuestUart::interrupt_line);
 }
 
+void Board::set_state(BoardState const& state) {
+    uart_ = state.uart;
+    pc_ = state.pc;
+    // The interrupt controllers' state has the line's level.
+    if (uart_line_) uart_line_->assume(uart_.interrupt());
+}
+
 void Board::write_uart(PortAccess const& access) {
     std::string text;
     for (std::uint32_t i = 0; i < access.count; ++i)

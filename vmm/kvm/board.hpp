@@ -24,6 +24,13 @@ struct BoardOptions {
     UnknownIo unknown = UnknownIo::by_kind;
 };
 
+/// What a stopped guest's board holds.
+struct BoardState {
+    UnknownIo unknown = UnknownIo::by_kind;
+    GuestUart uart{};
+    std::optional<PcDevices> pc = std::nullopt;
+};
+
 class Board {
   public:
     /// `console` gets what is written to the UART. A bare board has no interrupt lines.
@@ -35,8 +42,9 @@ class Board {
     std::optional<Stop> answer(MemoryAccess const& access);
 
     [[nodiscard]] UnknownAccesses const& unknown() const { return unknown_; }
-    [[nodiscard]] GuestUart const& uart() const { return uart_; }
-    void set_uart(GuestUart const& uart) { uart_ = uart; }
+    [[nodiscard]] BoardState state() const { return {unknown_.policy(), uart_, pc_}; }
+    /// Of a board with the same devices.
+    void set_state(BoardState const& state);
 
   private:
     void answer_by_uart(PortAccess const& access);

@@ -50,6 +50,13 @@ std::expected<GuestLayout, std::string> load_into(GuestRam& ram, GuestPlan const
     return std::unexpected(text);
 }
 
+/// The machine that a snapshot was taken of.
+BoardOptions board_options_of(SnapshotHead const& head) {
+    return {.pc = head.board.pc.has_value(),
+            .processors = static_cast<unsigned>(head.processors.size()),
+            .unknown = head.board.unknown};
+}
+
 /// Durations one after another, in ticks.
 class Stopwatch {
   public:
@@ -108,6 +115,29 @@ struct GuestRun::Parts {
         }
         for (auto& processor : processors)
             connect_local_apic(processor, &processor == &processors.front());
+    }
+
+    void go_on_from(SnapshotHead const& head) {
+        write_state(machine, head.machine);
+        for (std::size_t n = 0; n < processors.size(); ++n)
+            write_state(processors[n], head.processors[n]);
+    }
+
+    /// All processors must have left the guest.
+    [[nodiscard]] SnapshotHead freeze() {
+        bool const pc = board->state().pc.has_value();
+        SnapshotHead head{.name = name,
+                          .memory_bytes = ram->bytes().size(),
+                          .guest_page_shift = static_cast<std::uint8_t>(page.shift()),
+                          .board = board->state(),
+                          .machine = read_state(machine, pc),
+                          .processors = {}};
+        auto const msrs = state_msrs(device);
+        for (auto& processor : processors) {
+            complete_exit(processor);
+            head.processors.push_back(read_state(device, processor, msrs, pc));
+        }
+        return head;
     }
 
     [[nodiscard]] std::optional<std::string> why_torn() const {
@@ -175,6 +205,7 @@ void GuestRun::prepare(GuestPlan const& plan) {
     Stopwatch watch;
     parts_ = std::make_unique<Parts>(plan, options_);
     auto& parts = *parts_;
+    if (parts.snapshot) options_.board = board_options_of(parts.snapshot->head());
     watch.lap("machine");
     std::optional<GuestLayout> layout;
     if (!parts.snapshot) {
@@ -190,7 +221,7 @@ void GuestRun::prepare(GuestPlan const& plan) {
     watch.lap("memory");
     parts.make_processors(options_.board);
     if (layout) set_entry_state(parts.processors.front(), *layout);
-    if (parts.snapshot) write_state(parts.processors.front(), parts.snapshot->head().state);
+    if (parts.snapshot) parts.go_on_from(parts.snapshot->head());
     watch.lap("processor");
     outbox_.put_report(boot_record(host_processor(), parts.ram->bytes().size(), watch.laps()));
     outbox_.put_report(start_record(plan, populate, watch.sum()));
@@ -204,7 +235,7 @@ void GuestRun::start_thread() {
         [this](std::string_view bytes) { outbox_.put_console(bytes); },
         interrupt_lines_of(parts.machine));
     parts.group.emplace(parts.processors, *parts.ram, outbox_, *parts.board);
-    if (parts.snapshot) parts.board->set_uart(parts.snapshot->head().uart);
+    if (parts.snapshot) parts.board->set_state(parts.snapshot->head().board);
     if (options_.freeze_after) parts.group->freeze_after(*options_.freeze_after);
     parts.group->start(
         [confined = options_.confined] {
@@ -230,14 +261,7 @@ void GuestRun::keep_results() {
             fmt::format("the guest ended ({}) before it was to be frozen: no snapshot was "
                         "written; freeze it after fewer exits",
                         parts.end_reason)};
-    write_snapshot(
-        options_.save_to,
-        {.name = parts.name,
-         .memory_bytes = parts.ram->bytes().size(),
-         .guest_page_shift = static_cast<std::uint8_t>(parts.page.shift()),
-         .uart = parts.board->uart(),
-         .state = read_state(parts.device, parts.processors.front(), state_msrs(parts.device))},
-        parts.ram->bytes());
+    write_snapshot(options_.save_to, parts_->freeze(), parts.ram->bytes());
 }
 
 void GuestRun::on_outbox() {

@@ -20,6 +20,9 @@ class InterruptLine {
         level_ = level;
     }
 
+    /// The line is so already, without being set.
+    void assume(bool level) { level_ = level; }
+
   private:
     SetInterruptLine set_line_;
     unsigned line_;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 
 namespace twofold::vmm::kvm {
 
@@ -31,11 +32,32 @@ struct MsrIndices {
 };
 static_assert(offsetof(MsrIndices, indices) == sizeof(kvm_msr_list));
 
-/// Capabilities of VMX, performance counters, and what only guests that know KVM or Hyper-V use.
+/// Capabilities of VMX, performance counters, and what only guests that know Hyper-V use.
 bool left_out(std::uint32_t msr) {
     return (msr >= 0x480 && msr <= 0x491) || (msr >= 0xc1 && msr <= 0xc8) ||
            (msr >= 0x186 && msr <= 0x18d) || (msr >= 0x309 && msr <= 0x3f1) ||
-           (msr >= 0x4000'0000 && msr < 0x5000'0000) || (msr >= 0xc001'0000 && msr < 0xc002'0000);
+           (msr >= 0x4000'0000 && msr < 0x4000'0200) || (msr >= 0xc001'0000 && msr < 0xc002'0000);
+}
+
+/// Of the interface between KVM and its guests ("KVM-specific MSRs"): some exist only with the
+/// kernel's interrupt controllers, and read as 0 without.
+bool is_paravirtual(std::uint32_t msr) { return msr >= 0x4b56'4d00 && msr < 0x4b56'4e00; }
+
+void write_msrs(Processor const& processor, std::span<kvm_msr_entry const> msrs) {
+    while (!msrs.empty()) {
+        MsrTable table{};
+        table.count = static_cast<std::uint32_t>(std::min(msrs.size(), most_state_msrs));
+        std::ranges::copy(msrs.first(table.count), table.entries);
+        auto const set =
+            static_cast<std::uint32_t>(TWOFOLD_KVM_CALL(processor.get(), KVM_SET_MSRS, &table));
+        msrs = msrs.subspan(set);
+        if (set == table.count) continue;
+        if (!is_paravirtual(msrs[0].index) || msrs[0].data != 0)
+            throw Failure{fmt::format("this kernel does not take model-specific register {:#x}, "
+                                      "which the state holds",
+                                      msrs[0].index)};
+        msrs = msrs.subspan(1);
+    }
 }
 
 } // namespace
@@ -50,7 +72,7 @@ std::vector<std::uint32_t> state_msrs(Device const& device) {
 }
 
 ProcessorState read_state(Device const& device, Processor const& processor,
-                          std::vector<std::uint32_t> const& msrs) {
+                          std::vector<std::uint32_t> const& msrs, bool with_local_apic) {
     ProcessorState state{};
     state.registers = processor.registers();
     state.special = processor.special_registers();
@@ -62,6 +84,8 @@ ProcessorState read_state(Device const& device, Processor const& processor,
         TWOFOLD_KVM_CALL(processor.get(), KVM_GET_XSAVE, &state.vector_state.emplace());
     if (device.extension(KVM_CAP_XCRS) > 0)
         TWOFOLD_KVM_CALL(processor.get(), KVM_GET_XCRS, &state.extended_control.emplace());
+    if (with_local_apic)
+        TWOFOLD_KVM_CALL(processor.get(), KVM_GET_LAPIC, &state.local_apic.emplace());
     for (std::uint32_t const msr : msrs) {
         MsrTable table{};
         table.count = 1;
@@ -86,18 +110,11 @@ void write_state(Processor& processor, ProcessorState const& state) {
         give(KVM_SET_FPU, state.fpu, "KVM_SET_FPU");
     }
     give(KVM_SET_DEBUGREGS, state.debug, "KVM_SET_DEBUGREGS");
+    // Before the registers, for the deadline of its timer is among them.
+    if (state.local_apic) give(KVM_SET_LAPIC, *state.local_apic, "KVM_SET_LAPIC");
+    write_msrs(processor, state.msrs);
     give(KVM_SET_VCPU_EVENTS, state.events, "KVM_SET_VCPU_EVENTS");
     give(KVM_SET_MP_STATE, state.run_state, "KVM_SET_MP_STATE");
-    if (state.msrs.empty()) return;
-    MsrTable table{};
-    table.count = static_cast<std::uint32_t>(std::min(state.msrs.size(), most_state_msrs));
-    std::copy_n(state.msrs.begin(), table.count, table.entries);
-    auto const set =
-        static_cast<std::uint32_t>(TWOFOLD_KVM_CALL(processor.get(), KVM_SET_MSRS, &table));
-    if (set != table.count)
-        throw Failure{fmt::format("this kernel does not take model-specific register {:#x}, which "
-                                  "the state holds",
-                                  table.entries[set].index)};
 }
 
 void complete_exit(Processor& processor) {

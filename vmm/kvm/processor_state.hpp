@@ -8,7 +8,6 @@
 
 namespace twofold::vmm::kvm {
 
-/// There is no in-kernel interrupt controller, hence no LAPIC among it.
 struct ProcessorState {
     kvm_regs registers{};
     kvm_sregs special{};
@@ -19,6 +18,8 @@ struct ProcessorState {
     std::optional<kvm_xsave> vector_state;
     std::optional<kvm_xcrs> extended_control;
     kvm_fpu fpu{};
+    /// Only with the kernel's interrupt controllers.
+    std::optional<kvm_lapic_state> local_apic;
     std::vector<kvm_msr_entry> msrs;
 };
 
@@ -27,8 +28,9 @@ struct ProcessorState {
 std::vector<std::uint32_t> state_msrs(Device const& device);
 
 /// The processor must not be between an exit and its completion: see complete_exit().
+/// `with_local_apic`: its machine has the kernel's interrupt controllers.
 ProcessorState read_state(Device const& device, Processor const& processor,
-                          std::vector<std::uint32_t> const& msrs);
+                          std::vector<std::uint32_t> const& msrs, bool with_local_apic = false);
 /// Throws Failure, naming the part, for what this kernel or processor does not take.
 void write_state(Processor& processor, ProcessorState const& state);
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -20,7 +22,7 @@ namespace {
 
 constexpr std::uint64_t snapshot_magic = 0x50414e5346464f54; // "TOFFSNAP", first byte lowest
 /// To be raised with every change of what follows it.
-constexpr std::uint32_t snapshot_version = 2;
+constexpr std::uint32_t snapshot_version = 3;
 constexpr std::uint64_t largest_head = std::uint64_t{1} << 20;
 
 struct Preamble {
@@ -77,10 +79,10 @@ class Reader {
     template <class T>
     T get() requires std::is_trivially_copyable_v<T> {
         if (bytes_.size() < sizeof(T)) throw Failure{"its head is shorter than it must be"};
-        T value;
-        std::memcpy(&value, bytes_.data(), sizeof value);
-        bytes_ = bytes_.subspan(sizeof value);
-        return value;
+        std::array<std::byte, sizeof(T)> raw;
+        std::ranges::copy(bytes_.first(sizeof(T)), raw.begin());
+        bytes_ = bytes_.subspan(sizeof(T));
+        return std::bit_cast<T>(raw);
     }
     template <class T>
     std::optional<T> get_optional() {
@@ -101,12 +103,7 @@ class Reader {
     std::span<std::byte const> bytes_;
 };
 
-std::vector<std::byte> encode(SnapshotHead const& head) {
-    Writer writer;
-    writer.put(std::span<char const>{head.name});
-    writer.put(head.guest_page_shift);
-    writer.put(head.uart);
-    auto const& state = head.state;
+void encode(Writer& writer, ProcessorState const& state) {
     writer.put(state.registers);
     writer.put(state.special);
     writer.put(state.debug);
@@ -115,19 +112,12 @@ std::vector<std::byte> encode(SnapshotHead const& head) {
     writer.put(state.fpu);
     writer.put_optional(state.vector_state);
     writer.put_optional(state.extended_control);
+    writer.put_optional(state.local_apic);
     writer.put(std::span<kvm_msr_entry const>{state.msrs});
-    return writer.take();
 }
 
-SnapshotHead decode(std::span<std::byte const> bytes, std::uint64_t memory_bytes) {
-    Reader reader{bytes};
-    SnapshotHead head{};
-    auto const name = reader.get_all<char>();
-    head.name.assign(name.begin(), name.end());
-    head.memory_bytes = memory_bytes;
-    head.guest_page_shift = reader.get<std::uint8_t>();
-    head.uart = reader.get<GuestUart>();
-    auto& state = head.state;
+ProcessorState decode_processor(Reader& reader) {
+    ProcessorState state{};
     state.registers = reader.get<kvm_regs>();
     state.special = reader.get<kvm_sregs>();
     state.debug = reader.get<kvm_debugregs>();
@@ -136,7 +126,41 @@ SnapshotHead decode(std::span<std::byte const> bytes, std::uint64_t memory_bytes
     state.fpu = reader.get<kvm_fpu>();
     state.vector_state = reader.get_optional<kvm_xsave>();
     state.extended_control = reader.get_optional<kvm_xcrs>();
+    state.local_apic = reader.get_optional<kvm_lapic_state>();
     state.msrs = reader.get_all<kvm_msr_entry>();
+    return state;
+}
+
+std::vector<std::byte> encode(SnapshotHead const& head) {
+    Writer writer;
+    writer.put(std::span<char const>{head.name});
+    writer.put(head.guest_page_shift);
+    writer.put(head.board.unknown);
+    writer.put(head.board.uart);
+    writer.put_optional(head.board.pc);
+    writer.put_optional(head.machine.chips);
+    writer.put(head.machine.clock);
+    writer.put(std::uint64_t{head.processors.size()});
+    for (auto const& state : head.processors)
+        encode(writer, state);
+    return writer.take();
+}
+SnapshotHead decode(std::span<std::byte const> bytes, std::uint64_t memory_bytes) {
+    Reader reader{bytes};
+    SnapshotHead head{};
+    auto const name = reader.get_all<char>();
+    head.name.assign(name.begin(), name.end());
+    head.memory_bytes = memory_bytes;
+    head.guest_page_shift = reader.get<std::uint8_t>();
+    head.board.unknown = reader.get<UnknownIo>();
+    head.board.uart = reader.get<GuestUart>();
+    head.board.pc = reader.get_optional<PcDevices>();
+    head.machine.chips = reader.get_optional<InterruptChipsState>();
+    head.machine.clock = reader.get<kvm_clock_data>();
+    auto const processors = reader.get<std::uint64_t>();
+    for (std::uint64_t n = 0; n < processors; ++n)
+        head.processors.push_back(decode_processor(reader));
+    if (head.processors.empty()) throw Failure{"it holds no processor"};
     return head;
 }
 

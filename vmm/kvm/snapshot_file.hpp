@@ -1,11 +1,11 @@
-// A frozen guest in a file: a checked head with the processor's state, then the memory, mapped
+// A frozen guest in a file: a checked head with the state of the machine, then the memory, mapped
 // lazily and copy-on-write at the next start.
 #pragma once
 
+#include "kvm/board.hpp"
 #include "kvm/guest_ram.hpp"
+#include "kvm/machine_state.hpp"
 #include "kvm/processor_state.hpp"
-
-#include <twofold/device/guest_uart.hpp>
 
 #include <filesystem>
 #include <string>
@@ -18,8 +18,10 @@ struct SnapshotHead {
     std::string name;
     std::uint64_t memory_bytes;
     std::uint8_t guest_page_shift;
-    GuestUart uart;
-    ProcessorState state;
+    BoardState board;
+    MachineState machine;
+    /// The first is the one that the guest started with; none is missing.
+    std::vector<ProcessorState> processors;
 };
 
 /// Writes the file whole or not at all. Throws Failure.

@@ -38,6 +38,7 @@ class UnknownAccesses {
     std::optional<Stop> answer(PortAccess const& access);
     std::optional<Stop> answer(MemoryAccess const& access);
 
+    [[nodiscard]] UnknownIo policy() const { return policy_; }
     [[nodiscard]] std::uint64_t ports() const { return ports_; }
     [[nodiscard]] std::uint64_t memory() const { return memory_; }
     /// "port 0x1234" or "gpa 0xf0000000" (of a page), the first ones that were used; only with
