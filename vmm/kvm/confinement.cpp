@@ -28,6 +28,7 @@ constexpr int allowed_calls[] = {SCMP_SYS(ioctl),           SCMP_SYS(read),
                                  SCMP_SYS(rt_sigprocmask),  SCMP_SYS(rt_sigreturn),
                                  SCMP_SYS(rt_sigaction),
                                  SCMP_SYS(sigaltstack), // AddressSanitizer, where a thread ends
+                                 SCMP_SYS(pipe2), // UndefinedBehaviorSanitizer, to probe memory
                                  SCMP_SYS(tgkill),          SCMP_SYS(getpid),
                                  SCMP_SYS(gettid),          SCMP_SYS(exit),
                                  SCMP_SYS(exit_group),      SCMP_SYS(sched_yield),
