@@ -19,6 +19,30 @@ void write(std::filesystem::path const& directory, std::string const& name, Byte
     stream.close();
 }
 
+/// A queue of 8 with one request to read a sector, as AnyVirtioTraffic takes it.
+std::vector<std::byte> virtio_request() {
+    std::vector<std::byte> bytes(16 + 0x3010);
+    auto const put = [&bytes](std::size_t at, std::uint64_t value, std::size_t count) {
+        std::memcpy(&bytes[at], &value, count);
+    };
+    constexpr std::size_t memory = 16;
+    put(0, 3, 4);
+    put(8, 0x1000, 4);
+    put(12, 0x2000, 4);
+    struct {
+        std::uint64_t gpa, bytes, flags, next;
+    } const parts[] = {{0x3000, 16, 1, 1}, {0x4000, 512, 3, 2}, {0x5000, 1, 2, 0}};
+    for (std::size_t n = 0; n < std::size(parts); ++n) {
+        put(memory + 16 * n, parts[n].gpa, 8);
+        put(memory + 16 * n + 8, parts[n].bytes, 4);
+        put(memory + 16 * n + 12, parts[n].flags, 2);
+        put(memory + 16 * n + 14, parts[n].next, 2);
+    }
+    put(memory + 0x1002, 1, 2);
+    put(memory + 0x3008, 1, 8);
+    return bytes;
+}
+
 void write_seeds(std::filesystem::path const& to) {
     write(to / "family", "two_segments",
           ElfFile{{{0x1000, bytes_of(24, 1), 24}, {0x2000, bytes_of(8, 7), 0x345}}}.bytes());
@@ -35,6 +59,7 @@ void write_seeds(std::filesystem::path const& to) {
     kernel.header.xloadflags = 0;
     write(to / "linux", "fixed_32", kernel.bytes());
     write(to / "raw", "bytes", bytes_of(100, 0x90));
+    write(to / "virtio", "read", virtio_request());
 }
 
 } // namespace

@@ -20,7 +20,7 @@ constexpr std::uint64_t memory_bytes = std::uint64_t{16} << 20;
 struct Rig {
     explicit Rig(kvm::BoardOptions const& options)
         : board(
-              options, memory_bytes, [this](std::string_view bytes) { console += bytes; },
+              options, ram, [this](std::string_view bytes) { console += bytes; },
               [this](unsigned line, bool level) {
                   lines.push_back((level ? "+" : "-") + std::to_string(line));
               }) {}
@@ -43,6 +43,7 @@ struct Rig {
     std::string console;
     std::vector<std::string> lines;
     std::array<std::byte, 8> data{};
+    kvm::GuestRam ram = kvm::GuestRam::zeroed(memory_bytes, page_4k);
     kvm::Board board;
 };
 

@@ -164,6 +164,40 @@ TEST_CASE("a guest with the devices of a PC is interrupted, and wakes its other 
     CHECK(bare.out == "processors 1\nsum 1000\n");
 }
 
+TEST_CASE(
+    "what a guest writes to its virtio disk is in the file, and a locked file stays as it is") {
+    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
+        std::cout << "skipped: " << reason << '\n';
+        return;
+    }
+    TemporaryDirectory const directory;
+    auto const file = directory.write("disk", std::string(16 * 512, '\0'));
+    auto const run = [&](std::vector<std::string> const& options) {
+        std::vector<std::string> words{"disk", "--engine", "kvm", "--quiet", "--disk", file};
+        words.insert(words.end(), options.begin(), options.end());
+        return in_bochs(words);
+    };
+    auto const locked = run({"--disk-read-only"});
+    CHECK(locked.out == "through the virtio console\ndisk of 16 sectors\nreading behind its end: "
+                        "status 1\nread-only: writing: status 1\n");
+    CHECK(contents_of(file) == std::string(16 * 512, '\0'));
+    auto const written = run({});
+    CHECK(written.out == "through the virtio console\ndisk of 16 sectors\nreading behind its end: "
+                         "status 1\n8 of 8 sectors written and read back\n");
+    CHECK(written.status == 0);
+    auto const bytes = contents_of(file);
+    CHECK(bytes[7 * 512 + 4] == 7); // sector << 32 | word, as the guest wrote it
+    CHECK(bytes[7 * 512 + 8] == 1);
+    CHECK(bytes.substr(8 * 512) == std::string(8 * 512, '\0'));
+
+    directory.write("disk", "odd");
+    auto const odd = run({});
+    CHECK(odd.status == 1);
+    CHECK(holds(odd.err, {"--disk", "3 bytes", "whole number of sectors"}));
+    CHECK(holds(in_bochs({"disk", "--engine", "kvm", "--disk", "/nowhere"}).err,
+                {"--disk: can't open /nowhere", "No such file"}));
+}
+
 TEST_CASE("a machine that was frozen among interrupts and processors goes on where it stood") {
     if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
         std::cout << "skipped: " << reason << '\n';

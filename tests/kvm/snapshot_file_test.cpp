@@ -100,7 +100,7 @@ TEST_CASE("the pages of one start are known at the next, and brought in") {
 
 TEST_CASE("a torn, foreign, newer or changed file is refused, and what is wrong is said") {
     CHECK(holds(refusal_with(0, 'x'), {"s.snap", "no snapshot of this program's"}));
-    CHECK(holds(refusal_with(8, 1), {"version is 1", "knows 3", "save it again"}));
+    CHECK(holds(refusal_with(8, 1), {"version is 1", "knows 4", "save it again"}));
     CHECK(holds(refusal_with(60, 'x'), {"checksum does not match"}));
     CHECK(holds(refusal_with(16, 1), {"first bytes were changed"}));
 

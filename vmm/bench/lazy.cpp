@@ -54,7 +54,7 @@ double run_ours(LazyBench const& bench, bool userfault, bool eager) {
     machine.machine.set_slot(0, Gpa{}, ram.bytes());
     write_state(machine.processor, bench.entry);
     kvm::Outbox outbox;
-    kvm::Board board{{}, ram.bytes().size(), [](std::string_view) {}};
+    kvm::Board board{{}, ram, [](std::string_view) {}};
     kvm::ProcessorThread thread{machine.processor, ram, outbox, board};
     kvm::Stop stop;
     double const seconds = seconds_of([&] { stop = thread.run(); });

@@ -27,8 +27,8 @@ void BoardOptionTexts::add_to(CLI::App& command) {
         .add_option(
             "--devices", devices,
             "Under KVM, what the guest's machine has: a UART that is polled (bare), or also "
-            "interrupt controllers, timer, the UART's interrupt, clock, fw_cfg and debug "
-            "exits (pc) [bare; with --cpus: pc]")
+            "interrupt controllers, timer, the UART's interrupt, clock, fw_cfg, debug exits "
+            "and virtio (pc) [bare; with --cpus or --disk: pc]")
         ->type_name("bare|pc");
     command
         .add_option("--cpus", cpus,
@@ -43,6 +43,17 @@ void BoardOptionTexts::add_to(CLI::App& command) {
         ->type_name("ignore|warn|stop");
 }
 
+void BoardOptionTexts::add_disk_to(CLI::App& command) {
+    auto* const file =
+        command
+            .add_option("--disk", disk,
+                        "Under KVM, a file that the guest has as its virtio disk; --devices pc "
+                        "comes with it")
+            ->type_name("FILE");
+    command.add_flag("--disk-read-only", disk_read_only, "The guest cannot write to its disk")
+        ->needs(file);
+}
+
 kvm::BoardOptions BoardOptionTexts::options() const {
     if (!devices.empty() && devices != "bare" && devices != "pc")
         throw UsageError{fmt::format("--devices: '{}' is neither bare nor pc", devices)};
@@ -51,14 +62,16 @@ kvm::BoardOptions BoardOptionTexts::options() const {
     if (cpus > 1 && devices == "bare")
         throw UsageError{"--cpus: several processors need --devices pc, for they are woken through "
                          "its local APICs"};
-    return {.pc = devices == "pc" || cpus > 1,
+    if (!disk.empty() && devices == "bare") throw UsageError{"--disk: a disk needs --devices pc"};
+    return {.pc = devices == "pc" || cpus > 1 || !disk.empty(),
             .processors = cpus,
-            .unknown = parse_unknown_io(unknown_io)};
+            .unknown = parse_unknown_io(unknown_io),
+            .disk = {.file = disk, .read_only = disk_read_only}};
 }
 
 void BoardOptionTexts::check_not_given() const {
-    if (!devices.empty() || cpus != 1 || !unknown_io.empty())
-        throw UsageError{"--devices, --cpus and --unknown-io need --engine kvm"};
+    if (!devices.empty() || cpus != 1 || !unknown_io.empty() || !disk.empty())
+        throw UsageError{"--devices, --cpus, --unknown-io and --disk need --engine kvm"};
 }
 
 } // namespace twofold::vmm

@@ -15,8 +15,12 @@ struct BoardOptionTexts {
     std::string devices;
     unsigned cpus = 1;
     std::string unknown_io;
+    std::string disk;
+    bool disk_read_only = false;
 
     void add_to(CLI::App& command);
+    /// The disk, for commands whose guests can have one.
+    void add_disk_to(CLI::App& command);
 
     /// Throws UsageError for options that make no sense, alone or together.
     [[nodiscard]] kvm::BoardOptions options() const;

@@ -157,6 +157,7 @@ void EngineOptionTexts::add_to(CLI::App& command) {
                     "256 [16]")
         ->type_name("N");
     board.add_to(command);
+    board.add_disk_to(command);
     command
         .add_option(
             "--cpu", cpu,

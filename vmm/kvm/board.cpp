@@ -1,21 +1,32 @@
 #include "kvm/board.hpp"
 
+#include "system/failure.hpp"
+
 #include <string>
 #include <utility>
 
 namespace twofold::vmm::kvm {
 
-Board::Board(BoardOptions const& options, std::uint64_t memory_bytes,
+Board::Board(BoardOptions const& options, GuestRam& ram,
              std::function<void(std::string_view)> console, SetInterruptLine const& set_line)
-    : console_(std::move(console)), unknown_(options.unknown, memory_bytes) {
+    : console_(std::move(console)), unknown_(options.unknown, ram.bytes().size()) {
     if (!options.pc) return;
-    pc_.emplace(memory_bytes, options.processors);
+    pc_.emplace(ram.bytes().size(), options.processors);
+    virtio_.emplace(ram, options.disk, console_, set_line);
     uart_line_.emplace(set_line, GuestUart::interrupt_line);
+}
+
+BoardState Board::state() const {
+    if (virtio_ && virtio_->has_disk())
+        throw Failure{"a guest with a disk can't be kept: its file would go on without it"};
+    return {unknown_.policy(), uart_, pc_,
+            virtio_ ? std::optional{virtio_->console()} : std::nullopt};
 }
 
 void Board::set_state(BoardState const& state) {
     uart_ = state.uart;
     pc_ = state.pc;
+    if (virtio_ && state.console) virtio_->set_console(*state.console);
     // The interrupt controllers' state has the line's level.
     if (uart_line_) uart_line_->assume(uart_.interrupt());
 }
@@ -49,6 +60,7 @@ std::optional<Stop> Board::answer(PortAccess const& access) {
 
 std::optional<Stop> Board::answer(MemoryAccess const& access) {
     std::lock_guard const lock{mutex_};
+    if (virtio_ && virtio_->answer(access)) return std::nullopt;
     return unknown_.answer(access);
 }
 

@@ -35,6 +35,8 @@ constexpr int allowed_calls[] = {SCMP_SYS(ioctl),           SCMP_SYS(read),
                                  SCMP_SYS(restart_syscall), SCMP_SYS(rseq),
                                  SCMP_SYS(getrandom)};
 
+constexpr int disk_calls[] = {SCMP_SYS(pwrite64), SCMP_SYS(fdatasync)};
+
 void drop_capabilities() {
     __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
@@ -49,7 +51,7 @@ void check(int result) {
 
 } // namespace
 
-void confine_thread() {
+void confine_thread(MayWrite may_write) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         throw SystemFailure{"can't give up gaining privileges", errno};
     drop_capabilities();
@@ -58,6 +60,9 @@ void confine_thread() {
     if (!filter) throw Failure{"can't make a seccomp filter"};
     for (int const allowed : allowed_calls)
         check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, allowed, 0));
+    for (int const allowed : disk_calls)
+        if (may_write == MayWrite::disk)
+            check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, allowed, 0));
     // Code that a guest smuggled in could not be made executable.
     scmp_arg_cmp const not_executable{
         .arg = 2, .op = SCMP_CMP_MASKED_EQ, .datum_a = PROT_EXEC, .datum_b = 0};

@@ -125,11 +125,12 @@ struct GuestRun::Parts {
 
     /// All processors must have left the guest.
     [[nodiscard]] SnapshotHead freeze() {
-        bool const pc = board->state().pc.has_value();
+        auto const devices = board->state();
+        bool const pc = devices.pc.has_value();
         SnapshotHead head{.name = name,
                           .memory_bytes = ram->bytes().size(),
                           .guest_page_shift = static_cast<std::uint8_t>(page.shift()),
-                          .board = board->state(),
+                          .board = devices,
                           .machine = read_state(machine, pc),
                           .processors = {}};
         auto const msrs = state_msrs(device);
@@ -231,15 +232,14 @@ void GuestRun::prepare(GuestPlan const& plan) {
 void GuestRun::start_thread() {
     auto& parts = *parts_;
     parts.board.emplace(
-        options_.board, parts.ram->bytes().size(),
-        [this](std::string_view bytes) { outbox_.put_console(bytes); },
+        options_.board, *parts.ram, [this](std::string_view bytes) { outbox_.put_console(bytes); },
         interrupt_lines_of(parts.machine));
     parts.group.emplace(parts.processors, *parts.ram, outbox_, *parts.board);
     if (parts.snapshot) parts.board->set_state(parts.snapshot->head().board);
     if (options_.freeze_after) parts.group->freeze_after(*options_.freeze_after);
     parts.group->start(
-        [confined = options_.confined] {
-            if (confined) confine_thread();
+        [confined = options_.confined, disk = !options_.board.disk.file.empty()] {
+            if (confined) confine_thread(disk ? MayWrite::disk : MayWrite::nothing);
         },
         [this](Stop stop) {
             // Whatever came of it, this was the cause.

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::uint64_t snapshot_magic = 0x50414e5346464f54; // "TOFFSNAP", first byte lowest
 /// To be raised with every change of what follows it.
-constexpr std::uint32_t snapshot_version = 3;
+constexpr std::uint32_t snapshot_version = 4;
 constexpr std::uint64_t largest_head = std::uint64_t{1} << 20;
 
 struct Preamble {
@@ -138,6 +138,7 @@ std::vector<std::byte> encode(SnapshotHead const& head) {
     writer.put(head.board.unknown);
     writer.put(head.board.uart);
     writer.put_optional(head.board.pc);
+    writer.put_optional(head.board.console);
     writer.put_optional(head.machine.chips);
     writer.put(head.machine.clock);
     writer.put(std::uint64_t{head.processors.size()});
@@ -155,6 +156,7 @@ SnapshotHead decode(std::span<std::byte const> bytes, std::uint64_t memory_bytes
     head.board.unknown = reader.get<UnknownIo>();
     head.board.uart = reader.get<GuestUart>();
     head.board.pc = reader.get_optional<PcDevices>();
+    head.board.console = reader.get_optional<virtio::MmioTransport>();
     head.machine.chips = reader.get_optional<InterruptChipsState>();
     head.machine.clock = reader.get<kvm_clock_data>();
     auto const processors = reader.get<std::uint64_t>();
