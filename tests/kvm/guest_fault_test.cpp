@@ -74,6 +74,19 @@ TEST_CASE("a guest that never ends is ended by its limit, one that halts has end
     CHECK(holds(halted.err, {"halt"}));
 }
 
+TEST_CASE("a guest that halts with interrupts off has ended, and one that can be woken has not") {
+    if (without_kvm()) return;
+    for (std::string const cpus : {"1", "3"}) {
+        auto const ended = run_kernel({0xfa, 0xf4}, {"--devices", "pc", "--cpus", cpus});
+        CHECK(ended.status == 0);
+        CHECK(holds(ended.err, {"halt", "interrupts off"}));
+    }
+    auto const waits = run_kernel({0xfb, 0xf4}, // sti; hlt
+                                  {"--devices", "pc", "--timeout", "0.6"});
+    CHECK(waits.status == 1);
+    CHECK(holds(waits.err, {"time limit"}));
+}
+
 TEST_CASE("a debug exit ends a guest that has the devices of a PC, and no other") {
     if (without_kvm()) return;
     std::initializer_list<unsigned> const code{0xb0, 3, 0xe6, 0xf4}; // mov al, 3; out 0xf4, al

@@ -26,7 +26,7 @@ constexpr int allowed_calls[] = {SCMP_SYS(ioctl),           SCMP_SYS(read),
                                  SCMP_SYS(mremap),          SCMP_SYS(brk),
                                  SCMP_SYS(madvise),         SCMP_SYS(mincore),
                                  SCMP_SYS(rt_sigprocmask),  SCMP_SYS(rt_sigreturn),
-                                 SCMP_SYS(rt_sigaction),
+                                 SCMP_SYS(timer_delete),    SCMP_SYS(rt_sigaction),
                                  SCMP_SYS(sigaltstack), // AddressSanitizer, where a thread ends
                                  SCMP_SYS(pipe2), // UndefinedBehaviorSanitizer, to probe memory
                                  SCMP_SYS(tgkill),          SCMP_SYS(getpid),

@@ -235,6 +235,7 @@ void GuestRun::start_thread() {
         options_.board, *parts.ram, [this](std::string_view bytes) { outbox_.put_console(bytes); },
         interrupt_lines_of(parts.machine));
     parts.group.emplace(parts.processors, *parts.ram, outbox_, *parts.board);
+    if (options_.board.pc) parts.group->end_at_rest();
     if (parts.snapshot) parts.board->set_state(parts.snapshot->head().board);
     if (options_.freeze_after) parts.group->freeze_after(*options_.freeze_after);
     parts.group->start(

@@ -27,6 +27,12 @@ void ProcessorGroup::start(std::function<void()> before, std::function<void(Stop
         threads_[n]->start(before, [this, n](Stop const& stop) { finish(n, stop); });
 }
 
+void ProcessorGroup::end_at_rest() {
+    rest_.emplace(threads_.size());
+    for (std::size_t n = 0; n < threads_.size(); ++n)
+        threads_[n]->watch_rest(*rest_, n);
+}
+
 void ProcessorGroup::request_stop(Stop const& stop) {
     std::lock_guard const lock{mutex_};
     for (auto const& thread : threads_)

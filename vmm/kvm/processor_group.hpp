@@ -27,6 +27,10 @@ class ProcessorGroup {
     /// Ends the guest with the reason "frozen" once its first processor has made so many exits.
     void freeze_after(std::uint64_t exits) { threads_.front()->freeze_after(exits); }
 
+    /// Ends the guest once none of its processors can be woken any more. Before start(); for guests
+    /// with interrupt controllers.
+    void end_at_rest();
+
     // To be called from `after` or later.
 
     [[nodiscard]] std::map<std::string, std::uint64_t> exits() const;
@@ -43,6 +47,7 @@ class ProcessorGroup {
     std::optional<Stop> stop_;
     std::size_t ended_by_ = 0;
     std::size_t finished_ = 0;
+    std::optional<RestWatch> rest_;
     std::vector<std::unique_ptr<ProcessorThread>> threads_;
 };
 

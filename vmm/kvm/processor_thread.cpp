@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -49,6 +50,8 @@ void ProcessorThread::join() {
 void ProcessorThread::start(std::function<void()> before, std::function<void(Stop const&)> after) {
     thread_ = std::thread{[this, before = std::move(before), after = std::move(after)] {
         try {
+            std::optional<RestTimer> looks;
+            if (rest_ != nullptr) looks.emplace(leaving_signal());
             before();
             after(run());
         } catch (std::exception const& failure) {
@@ -91,11 +94,18 @@ Stop ProcessorThread::run() {
         }
         int const error_number = processor_.enter();
         if (error_number == 0) ++made;
-        stop = error_number == 0 ? on_exit() : stop_of_failed_entry(error_number);
+        stop = error_number == 0 ? on_exit() : on_return(error_number);
         if (!stop) stop = requested_stop();
     }
     ticks_ = read_ticks() - entered;
     return *stop;
+}
+
+std::optional<Stop> ProcessorThread::on_return(int error_number) {
+    if (error_number == EINTR && rest_ != nullptr && rest_->look_at(number_, processor_))
+        return Stop{"halt", 0,
+                    "HLT with interrupts off: nothing is left that could wake the guest"};
+    return stop_of_failed_entry(error_number);
 }
 
 std::optional<Stop> ProcessorThread::on_exit() {

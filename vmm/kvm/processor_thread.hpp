@@ -5,6 +5,7 @@
 #include "kvm/hypercalls.hpp"
 #include "kvm/machine.hpp"
 #include "kvm/outbox.hpp"
+#include "kvm/rest_watch.hpp"
 
 #include <array>
 #include <atomic>
@@ -34,6 +35,13 @@ class ProcessorThread {
     /// Ends the guest with the reason "frozen" once it has made so many exits, each of them whole.
     void freeze_after(std::uint64_t exits) { freeze_after_ = exits; }
 
+    /// Ends the guest once `watch` finds it at rest for good; this is processor `number`. For
+    /// guests with interrupt controllers.
+    void watch_rest(RestWatch& watch, std::size_t number) {
+        rest_ = &watch;
+        number_ = number;
+    }
+
     /// To be called from `after`.
     [[nodiscard]] std::map<std::string, std::uint64_t> exits() const;
     [[nodiscard]] std::uint64_t ticks() const { return ticks_; }
@@ -43,6 +51,7 @@ class ProcessorThread {
 
   private:
     std::optional<Stop> on_exit();
+    std::optional<Stop> on_return(int error_number);
     std::optional<Stop> on_port();
     std::optional<Stop> on_memory();
     [[nodiscard]] std::optional<Stop> requested_stop();
@@ -53,6 +62,8 @@ class ProcessorThread {
     Board& board_;
     std::array<std::uint64_t, 64> exits_{};
     std::optional<std::uint64_t> freeze_after_;
+    RestWatch* rest_ = nullptr;
+    std::size_t number_ = 0;
     std::uint64_t ticks_ = 0;
     std::mutex mutex_;
     std::optional<Stop> requested_;
