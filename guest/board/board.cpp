@@ -1,6 +1,7 @@
 // Uses the machine that it finds around it: under KVM with `--devices pc` a clock, a timer, a
 // serial port that interrupts, and other processors; elsewhere none of them.
 #include "guest/board/interrupts.hpp"
+#include "guest/board/mp_table.hpp"
 #include "guest/board/pc.hpp"
 #include "guest/board/processors.hpp"
 #include "guest/kit/kernel.hpp"
@@ -33,6 +34,8 @@ int run_kernel(Arguments arguments) {
     std::uint64_t const processors = pc ? processor_count() : 1;
     print("processors ", processors, '\n');
     if (pc) {
+        auto const told = processors_in_mp_table();
+        print("processors in the MP table ", told ? *told : 0, '\n');
         show_clock();
         take_over_interrupts();
         print("timer interrupts ", wait_for_timer(3), '\n');

@@ -164,7 +164,8 @@ TEST_CASE("a guest with the devices of a PC is interrupted, and wakes its other 
     }
     auto const result = in_bochs({"board", "--engine", "kvm", "--cpus", "3", "--quiet"});
     CHECK(result.status == 0);
-    CHECK(result.out == "processors 3\nclock valid\ntimer interrupts 3\nsent by interrupt\n"
+    CHECK(result.out == "processors 3\nprocessors in the MP table 3\nclock valid\ntimer interrupts "
+                        "3\nsent by interrupt\n"
                         "serial interrupts 19\nprocessor 1 woke\nprocessor 2 woke\nsum 3000\n");
     auto const bare = in_bochs({"board", "--engine", "kvm", "--quiet"});
     CHECK(bare.out == "processors 1\nsum 1000\n");

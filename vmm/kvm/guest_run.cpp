@@ -12,8 +12,10 @@
 #include "kvm/torn_memory.hpp"
 #include "system/failure.hpp"
 
+#include <twofold/device/mp_table.hpp>
 #include <twofold/load/load_error_text.hpp>
 #include <twofold/load/load_guest.hpp>
+#include <twofold/load/pc_memory_map.hpp>
 
 #include <fmt/format.h>
 
@@ -117,6 +119,12 @@ struct GuestRun::Parts {
             connect_local_apic(processor, &processor == &processors.front());
     }
 
+    /// What the firmware of a PC leaves in memory, where there is so much.
+    void leave_tables(BoardOptions const& options) {
+        if (!options.pc || ram->bytes().size() < pc::extended_begin) return;
+        (void)ram->write(MpTable::place, MpTable{options.processors}.bytes());
+    }
+
     void go_on_from(SnapshotHead const& head) {
         write_state(machine, head.machine);
         for (std::size_t n = 0; n < processors.size(); ++n)
@@ -217,6 +225,7 @@ void GuestRun::prepare(GuestPlan const& plan) {
             return outbox_.finish();
         }
         layout = *loaded;
+        parts.leave_tables(options_.board);
     }
     std::string const populate = parts.arrange_memory(plan, options_);
     watch.lap("memory");
