@@ -15,6 +15,7 @@
 #include <deque>
 #include <fstream>
 #include <memory>
+#include <vector>
 
 namespace twofold::vmm {
 
@@ -32,13 +33,16 @@ struct CloneBench {
             read_state(device, machine.processor, kvm::state_msrs(device)));
     }();
 
-    /// A guest with every eighth page in use.
-    [[nodiscard]] kvm::Template make_template(std::uint64_t bytes) const {
+    /// A guest with every eighth page in use, which writes to `pages` of them when it runs.
+    [[nodiscard]] kvm::Template make_template(std::uint64_t bytes,
+                                              std::uint64_t pages = TouchLoop::pages) const {
         auto ram = kvm::GuestRam::zeroed(bytes, page_4k);
         for (std::uint64_t at = 0; at < bytes; at += 8 * page_4k.bytes())
             ram.bytes()[at] = std::byte{1};
         TouchLoop::load(ram.bytes());
-        return {ram.bytes(), entry};
+        auto state = entry;
+        state.registers.rsi = TouchLoop::first_page + pages * page_4k.bytes();
+        return {ram.bytes(), state};
     }
 };
 
@@ -67,7 +71,7 @@ double clone_from_pool(CloneBench const& bench, kvm::Template const& from) {
 }
 
 /// Resets after the clone has written to some of its pages, in both ways alike.
-Turns measure_resets(CloneBench const& bench, kvm::Template const& from) {
+Turns measure_resets(TurnTaker& turns, CloneBench const& bench, kvm::Template const& from) {
     constexpr std::uint64_t written = 16;
     kvm::Clone clone{from, {bench.device, bench.cpuid}};
     BareMachine bare;
@@ -78,7 +82,8 @@ Turns measure_resets(CloneBench const& bench, kvm::Template const& from) {
         for (std::uint64_t page = 0; page < written; ++page)
             memory[page * page_4k.bytes()] = std::byte{2};
     };
-    return take_turns(
+    return turns.take(
+        "clone_reset",
         [&] {
             dirty(clone.ram().bytes().data());
             return seconds_of([&] { clone.reset(); });
@@ -110,56 +115,77 @@ BenchmarkResult memory_result(std::string name, double kibibytes, std::size_t cl
             .floor = {},
             .peer = {},
             .goal = {},
-            .source = fmt::format("{} live clones of a 64 MiB guest; {}", clones,
-                                  kvm::examine_host().name),
-            .note = std::move(note)};
+            .source = std::string{kvm::examine_host().name},
+            .note = fmt::format("each of {} live clones of a 64 MiB guest: {}", clones, note)};
 }
 
-/// Keeps many clones alive at once, and divides what became less.
+/// What neither free memory nor files nor processes have: the kernel's own.
+double kernel_kibibytes() {
+    std::ifstream information{"/proc/meminfo"};
+    std::string unit;
+    double all = 0;
+    double not_its_own = 0;
+    double kibibytes = 0;
+    for (std::string key; information >> key >> kibibytes; std::getline(information, unit)) {
+        if (key == "MemTotal:") all = kibibytes;
+        if (key == "MemFree:" || key == "Buffers:" || key == "Cached:" || key == "SwapCached:" ||
+            key == "AnonPages:")
+            not_its_own += kibibytes;
+    }
+    return all - not_its_own;
+}
+
+/// Keeps many clones alive at once, each after it has written to some of its pages.
 std::vector<BenchmarkResult> measure_memory(CloneBench const& bench, kvm::Template const& from) {
     constexpr std::uint64_t room_for_thousand = std::uint64_t{8} << 30;
-    auto const before = available_memory();
-    std::size_t const count = before.value_or(0) > room_for_thousand ? 1000 : 24;
-    std::uint64_t const own_before = own_private_kibibytes();
+    std::size_t const count = available_memory().value_or(0) > room_for_thousand ? 1000 : 24;
+    double const own_before = static_cast<double>(own_private_kibibytes());
+    double const kernel_before = kernel_kibibytes();
     std::deque<kvm::Clone> clones;
     for (std::size_t i = 0; i < count; ++i) {
         clones.emplace_back(from, kvm::EmptyMachine{bench.device, bench.cpuid});
-        // As a clone that has run a little: some of its own pages.
-        for (std::uint64_t page = 0; page < 16; ++page)
-            clones.back().ram().bytes()[page * page_4k.bytes()] = std::byte{3};
+        do {
+            check_bare(clones.back().processor().enter(), "KVM_RUN");
+        } while (clones.back().processor().shared().exit_reason != KVM_EXIT_HLT);
     }
-    auto const each = [count](double sum) { return sum / static_cast<double>(count); };
-    double const own = each(static_cast<double>(own_private_kibibytes() - own_before));
-    double const gone = static_cast<double>(before.value_or(0)) -
-                        static_cast<double>(available_memory().value_or(0));
-    return {memory_result("clone_memory_user", own, count,
-                          "private memory of this process for each, 16 written pages in it"),
-            memory_result("clone_memory_kernel", std::max(0.0, each(gone / 1024) - own), count,
-                          "what else became unavailable for each: the kernel's")};
+    auto const each = static_cast<double>(count);
+    return {
+        memory_result("clone_memory_user",
+                      (static_cast<double>(own_private_kibibytes()) - own_before) / each, count,
+                      "private memory of this process for each clone; it has run and written to "
+                      "16 pages"),
+        memory_result("clone_memory_kernel", (kernel_kibibytes() - kernel_before) / each, count,
+                      "the kernel's memory for each")};
 }
 
 } // namespace
 
-std::vector<BenchmarkResult> bench_clone(Context&) {
+std::vector<BenchmarkResult> bench_clone(Context& context) {
+    TurnTaker turns{context};
     CloneBench const bench;
     auto const small = bench.make_template(template_bytes / 8);
     auto const from = bench.make_template(template_bytes);
+    // First: the kernel is late in freeing machines that were put away.
+    auto const memory = measure_memory(bench, bench.make_template(template_bytes, 16));
     std::vector<BenchmarkResult> results;
     results.push_back(against_floor("clone_ready",
-                                    take_turns([&] { return clone_ours(bench, from); },
-                                               [&] { return clone_bare(bench, from); }),
+                                    turns.take(
+                                        "clone_ready", [&] { return clone_ours(bench, from); },
+                                        [&] { return clone_bare(bench, from); }),
                                     1.15, "a clone of a 64 MiB guest, ready to run"));
     results.push_back(against_floor("clone_ready_8m",
-                                    take_turns([&] { return clone_ours(bench, small); },
-                                               [&] { return clone_bare(bench, small); }),
+                                    turns.take(
+                                        "clone_ready_8m", [&] { return clone_ours(bench, small); },
+                                        [&] { return clone_bare(bench, small); }),
                                     1.15, "the same of an 8 MiB guest: the size does not matter"));
-    results.push_back(against_floor("clone_pooled",
-                                    take_turns([&] { return clone_from_pool(bench, from); },
-                                               [&] { return clone_bare(bench, from); }),
-                                    0.25, "the same out of a pool of empty machines"));
-    results.push_back(against_floor("clone_reset", measure_resets(bench, from), 1.2,
+    results.push_back(
+        against_floor("clone_pooled",
+                      turns.take(
+                          "clone_pooled", [&] { return clone_from_pool(bench, from); },
+                          [&] { return clone_bare(bench, from); }),
+                      0.25, "the same out of a pool of empty machines"));
+    results.push_back(against_floor("clone_reset", measure_resets(turns, bench, from), 1.2,
                                     "a clone with 16 written pages, made the template's again"));
-    auto const memory = measure_memory(bench, from);
     results.insert(results.end(), memory.begin(), memory.end());
     return results;
 }

@@ -8,13 +8,18 @@
 
 namespace twofold::vmm {
 
-Turns take_turns(std::function<double()> const& ours, std::function<double()> const& floor) {
+Turns TurnTaker::take(std::string const& what, std::function<double()> const& ours,
+                      std::function<double()> const& floor) {
     constexpr std::size_t enough = 101;
     constexpr std::size_t least = 5;
     constexpr double longest_seconds = 3;
+    Progress progress{context_.outputs.err, "measuring " + what};
+    auto const show = progress.ticker();
     Turns turns;
     double spent = 0;
     while (turns.ours.size() < least || (turns.ours.size() < enough && spent < longest_seconds)) {
+        context_.signals.check();
+        if (show) show();
         spent += seconds_of([&] {
             turns.ours.push_back(ours());
             turns.floor.push_back(floor());
@@ -42,7 +47,7 @@ BenchmarkResult against_floor(std::string name, Turns const& turns, double most,
             .goal = most * floor,
             .source = fmt::format("{:.2f} times the floor, goal {:.2f}; medians of {} turns; {}",
                                   ours / floor, most, turns.ours.size(), host.name),
-            .note = std::move(note)};
+            .note = fmt::format("{:.2f} x the floor: {}", ours / floor, note)};
 }
 
 } // namespace twofold::vmm

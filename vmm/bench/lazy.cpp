@@ -62,14 +62,15 @@ double run_ours(LazyBench const& bench, bool userfault, bool eager) {
     return bench.per_page(seconds);
 }
 
-/// Serves faults with as few calls as there can be, until `stop` is readable.
-void serve_bare(int userfault, int stop, std::byte const* zeros) {
+/// Serves faults of the memory from `begin` on with as few calls as there can be, until `stop` is
+/// readable.
+void serve_bare(int userfault, int stop, std::uint64_t begin, std::byte const* zeros) {
     pollfd waited[2] = {{userfault, POLLIN, 0}, {stop, POLLIN, 0}};
     uffd_msg message;
     constexpr std::uint64_t window = bench_window * 4096;
     while (poll(waited, 2, -1) > 0 && waited[1].revents == 0) {
         if (read(userfault, &message, sizeof message) != sizeof message) continue;
-        uffdio_copy copy{.dst = message.arg.pagefault.address / window * window,
+        uffdio_copy copy{.dst = begin + (message.arg.pagefault.address - begin) / window * window,
                          .src = reinterpret_cast<std::uint64_t>(zeros),
                          .len = window,
                          .mode = 0,
@@ -88,8 +89,9 @@ class BareUserfault {
                               .mode = UFFDIO_REGISTER_MODE_MISSING,
                               .ioctls = 0};
         check_bare(ioctl(userfault_.get(), UFFDIO_REGISTER, &range), "UFFDIO_REGISTER");
-        thread_ = std::thread{
-            [this] { serve_bare(userfault_.get(), stop_.read_end.get(), zeros_.data()); }};
+        thread_ = std::thread{[this, from = reinterpret_cast<std::uint64_t>(begin)] {
+            serve_bare(userfault_.get(), stop_.read_end.get(), from, zeros_.data());
+        }};
     }
     ~BareUserfault() {
         stop_.write_end.reset();
@@ -107,7 +109,6 @@ class BareUserfault {
 
 double run_bare(LazyBench const& bench, bool userfault, bool eager) {
     BareMachine machine;
-    // Room to begin at a multiple of the window: then no fault's pages are there already.
     machine.map(-1, TouchLoop::memory_bytes);
     auto* const memory = static_cast<std::byte*>(machine.memory);
     if (eager)
@@ -124,24 +125,26 @@ double run_bare(LazyBench const& bench, bool userfault, bool eager) {
     return bench.per_page(seconds_of([&] { machine.run_to_halt(); }));
 }
 
-BenchmarkResult measure_lazy(LazyBench const& bench, std::string name, bool userfault, bool eager,
-                             double most, std::string note) {
-    auto const turns = take_turns([&] { return run_ours(bench, userfault, eager); },
-                                  [&] { return run_bare(bench, userfault, eager); });
-    return against_floor(std::move(name), turns, most, std::move(note));
+BenchmarkResult measure_lazy(TurnTaker& turns, LazyBench const& bench, std::string name,
+                             bool userfault, bool eager, double most, std::string note) {
+    auto const taken = turns.take(
+        name, [&] { return run_ours(bench, userfault, eager); },
+        [&] { return run_bare(bench, userfault, eager); });
+    return against_floor(std::move(name), taken, most, std::move(note));
 }
 
 } // namespace
 
-std::vector<BenchmarkResult> bench_lazy(Context&) {
+std::vector<BenchmarkResult> bench_lazy(Context& context) {
+    TurnTaker turns{context};
     LazyBench const bench;
     std::vector<BenchmarkResult> results;
-    results.push_back(measure_lazy(bench, "lazy_anonymous", false, false, 1.05,
+    results.push_back(measure_lazy(turns, bench, "lazy_anonymous", false, false, 1.05,
                                    "a page of 4K, first written to by the guest; by the kernel"));
-    results.push_back(measure_lazy(bench, "lazy_populated", false, true, 1.05,
+    results.push_back(measure_lazy(turns, bench, "lazy_populated", false, true, 1.05,
                                    "the same page, given its frame before the guest started"));
     if (auto const userfault = kvm::FaultHandler::open_userfault()) {
-        results.push_back(measure_lazy(bench, "lazy_uffd16", true, false, 1.2,
+        results.push_back(measure_lazy(turns, bench, "lazy_uffd16", true, false, 1.2,
                                        "the same page, by userfaultfd, 16 pages a fault"));
     } else {
         results.push_back({.name = "lazy_uffd16",
