@@ -10,6 +10,7 @@
 #include <bit>
 #include <cmath>
 #include <string>
+#include <utility>
 
 namespace twofold::vmm {
 

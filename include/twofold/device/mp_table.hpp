@@ -81,7 +81,7 @@ class MpTable {
         constexpr std::uint64_t version = 0x14;
         put(std::uint64_t{number} << 8 | version << 16, 3);
         put(number == 0 ? 3 : 1, 1); // usable, and the first is the one that starts
-        put(0, 8); // signature and features of the processor: CPUID has them
+        put(0, 8);                   // signature and features of the processor: CPUID has them
         put(0, 8);
         ++entries_;
     }

@@ -1,0 +1,29 @@
+// How a guest is run under KVM.
+#pragma once
+
+#include "kvm/board.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace twofold::vmm::kvm {
+
+/// Who brings in memory that is touched for the first time.
+enum class LazyBy : std::uint8_t { kernel, userfault };
+
+struct RunOptions {
+    LazyBy lazy_by = LazyBy::kernel;
+    /// 4 KiB pages around a fault that our own handler brings in.
+    std::uint64_t fault_window = 16;
+    BoardOptions board = {};
+    /// seccomp and dropped privileges for the guest's thread.
+    bool confined = true;
+    /// A snapshot that the guest goes on from; its plan then only names it and limits its time.
+    std::filesystem::path restore_from = {};
+    /// Freeze the guest after so many exits, and save it to `save_to`.
+    std::optional<std::uint64_t> freeze_after = std::nullopt;
+    std::filesystem::path save_to = {};
+};
+
+} // namespace twofold::vmm::kvm
