@@ -104,6 +104,7 @@ TEST_CASE("the records are those that the report's reader takes") {
                          .memory_frames = 9,
                          .faults = {},
                          .kernel = {{"exits", 12}}};
+    figures.unknown_places["port 0x80"] = {.reads = 1, .writes = 2};
     figures.faults.count(true, 16, 100);
     figures.faults.count(false, 1, 300);
     vmm::RunReport report;
@@ -120,6 +121,9 @@ TEST_CASE("the records are those that the report's reader takes") {
     auto const& guest = report.guests().front();
     REQUIRE(guest.stop->activity);
     auto const& activity = *guest.stop->activity;
+    REQUIRE(activity.unknown_places.size() == 1);
+    CHECK(activity.unknown_places[0].place == "port 0x80");
+    CHECK(activity.unknown_places[0].writes == 2);
     CHECK(activity.violations.total() == 2);
     CHECK(activity.violations.ticks_min == 100);
     CHECK(activity.violations.ticks_max == 300);

@@ -13,6 +13,7 @@ constexpr std::uint32_t topology_leaf = 0x0b;
 constexpr std::uint32_t newer_topology_leaf = 0x1f;
 constexpr std::uint32_t amd_topology_leaf = 0x8000'001e;
 constexpr std::uint32_t several_logical_processors = 1U << 28; // of leaf 1, EDX
+constexpr std::uint32_t tsc_deadline = 1U << 24;               // of leaf 1, ECX
 
 void set_topology(kvm_cpuid_entry2& entry, unsigned number, unsigned processors) {
     entry.edx = number;
@@ -27,12 +28,14 @@ void set_topology(kvm_cpuid_entry2& entry, unsigned number, unsigned processors)
 
 } // namespace
 
-CpuidTable cpuid_of(CpuidTable supported, unsigned number, unsigned processors) {
+CpuidTable cpuid_of(CpuidTable supported, ProcessorPlace const& place) {
+    auto const& [number, processors, deadline_timer] = place;
     for (auto& entry : std::span{supported.entries}.first(supported.count)) {
         switch (entry.function) {
         case version_leaf:
             entry.ebx = (entry.ebx & 0xffff) | processors << 16 | number << 24;
             if (processors > 1) entry.edx |= several_logical_processors;
+            if (deadline_timer) entry.ecx |= tsc_deadline;
             break;
         case topology_leaf:
         case newer_topology_leaf: set_topology(entry, number, processors); break;

@@ -62,8 +62,9 @@ void GuestMachine::make_processors(BoardOptions const& options) {
         processors.emplace_back(device, machine, 0, &cpuid);
         return;
     }
+    bool const deadline_timer = device.extension(KVM_CAP_TSC_DEADLINE_TIMER) > 0;
     for (unsigned n = 0; n < options.processors; ++n) {
-        auto const own = cpuid_of(cpuid, n, options.processors);
+        auto const own = cpuid_of(cpuid, {n, options.processors, deadline_timer});
         processors.emplace_back(device, machine, n, &own);
     }
     for (auto& processor : processors)
