@@ -125,6 +125,25 @@ TEST_CASE("a report or a snapshot that finds the disk full is a failure that nam
     CHECK(holds(snapshot.err, {"can't write /dev/full", "No space left on device"}));
 }
 
+TEST_CASE("a file that may not become so large is a failure that leaves nothing behind") {
+    TemporaryDirectory const directory;
+    auto const limited = [&](std::string const& words) {
+        return run_command(
+            {{"/bin/sh", "-c", "ulimit -f 8; exec \"$0\" " + words, TWOFOLD_COMMAND}});
+    };
+    auto const file = directory.file("file").string();
+    std::vector<std::string> all{"image hello -o " + file};
+    if (kvm::why_unusable().empty())
+        all.push_back("snapshot save " + file + " hello --memory 8M --quiet");
+    for (auto const& words : all) {
+        auto const result = limited(words);
+        INFO(words << result.err);
+        CHECK(result.status == 1);
+        CHECK(holds(result.err, {"can't write", "File too large"}));
+        CHECK(std::filesystem::is_empty(directory.path()));
+    }
+}
+
 TEST_CASE("a snapshot that is cut off under a running guest ends that guest, and says why") {
     if (without_kvm()) return;
     TemporaryDirectory const directory;

@@ -27,7 +27,9 @@ Signals::Signals() {
         if (!ignored(number)) sigaddset(&handled, number);
     }
     sigprocmask(SIG_BLOCK, &handled, &before_);
+    // Writing then fails, and says so.
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
     waiting_ = FileDescriptor{signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK)};
     if (!waiting_.open()) throw SystemFailure{"can't set up signals", errno};
 }
@@ -42,6 +44,7 @@ void Signals::check() const {
 
 void Signals::restore() const {
     std::signal(SIGPIPE, SIG_DFL);
+    std::signal(SIGXFSZ, SIG_DFL);
     sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 
