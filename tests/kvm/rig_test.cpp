@@ -37,7 +37,7 @@ part save_board twofold snapshot save /tmp/b board --cpus 2 --after-exits 90 --m
 part restore_board twofold snapshot restore /tmp/b --quiet
 dd if=/dev/zero of=/tmp/d bs=512 count=16 2> /dev/null
 part disk twofold run disk --engine kvm --memory 16M --disk /tmp/d --quiet
-part figures twofold run exits --engine kvm --memory 16M --json -
+part figures twofold run exits --engine kvm --memory 16M --json - -- --vmcall
 )";
 
 struct Part {
@@ -154,6 +154,7 @@ TEST_CASE("over emulated EPT: guests, lazy memory, snapshots and figures are wha
     for (auto const& figure : figures)
         ticks[figure["name"]] = figure["value"];
     CHECK(ticks.at("cpuid_exit") > 500);
+    CHECK(ticks.at("vmcall_exit") > 500);
     CHECK(ticks.at("first_write_4k") > ticks.at("cpuid_exit"));
 }
 

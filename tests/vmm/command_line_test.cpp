@@ -67,6 +67,7 @@ TEST_CASE("usage errors exit with 2, say what would be right, and start nothing"
              {{"image", "g"}, "--output is required"},
              {{"image", "g", "g", "--native", "-o", "i"}, "only one guest"},
              {{"bench", "everything"}, "there is: exits, memory, "},
+             {{"bench", "walk", "--kvm"}, "'walk' has no figures of KVM's"},
              {{"completion", "fish"}, "there is: bash"},
          }) {
         auto const result = bochs.run(words);

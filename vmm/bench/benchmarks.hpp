@@ -17,6 +17,8 @@ struct Benchmark {
     std::string_view about;
     /// Throws Failure when something could not be measured.
     std::vector<BenchmarkResult> (*run)(Context& context);
+    /// The same with KVM's column measured now, where there is such a column.
+    std::vector<BenchmarkResult> (*run_beside_kvm)(Context& context) = nullptr;
 };
 
 /// All of them, in the order in which help shows them.

@@ -20,6 +20,7 @@ struct BenchOptions {
     std::string name;
     std::string json;
     bool check = false;
+    bool beside_kvm = false;
 };
 
 std::string joined_names(std::string_view separator) {
@@ -35,7 +36,8 @@ std::string bench_examples() {
     return text + "Examples:\n"
                   "  twofold bench exits\n"
                   "  twofold bench exits --json exits.json\n"
-                  "  twofold bench exits --check";
+                  "  twofold bench exits --check\n"
+                  "  twofold bench exits --kvm";
 }
 
 int bench(Context& context, BenchOptions const& options) {
@@ -44,7 +46,10 @@ int bench(Context& context, BenchOptions const& options) {
         throw UsageError{fmt::format("there is no benchmark '{}'; there is: {}", options.name,
                                      joined_names(", "))};
     }
-    auto const results = found->run(context);
+    if (options.beside_kvm && found->run_beside_kvm == nullptr)
+        throw UsageError{
+            fmt::format("--kvm: '{}' has no figures of KVM's; exits has", options.name)};
+    auto const results = options.beside_kvm ? found->run_beside_kvm(context) : found->run(context);
     JsonOutput const json{options.json};
     if (json.wanted()) json.write(benchmark_json(results), context.outputs.out);
     if (!json.is_standard_output()) {
@@ -70,6 +75,10 @@ void add_bench_command(CLI::App& application, Action& chosen) {
                      "Write the results as JSON; -: to standard output, instead of the table")
         ->type_name("FILE|-");
     command->add_flag("--check", options->check, "Exit with 1 when a goal is missed");
+    command->add_flag(
+        "--kvm", options->beside_kvm,
+        "With exits: measure KVM's column now, in Linux on the same emulated processor; "
+        "takes about a minute and the tree that the command was built in");
     command->footer(bench_examples());
     command->callback([options, &chosen] {
         chosen = [options](Context& context) { return bench(context, *options); };
