@@ -148,8 +148,9 @@ class Life {
         return false;
     }
     static int fail_to_clone(abi::HypercallError error) {
-        print("no clone: ",
-              error == abi::HypercallError::out_of_frames ? "out of frames\n" : "refused\n");
+        print("no clone: ", error == abi::HypercallError::out_of_frames    ? "out of frames\n"
+                            : error == abi::HypercallError::over_committed ? "over-committed\n"
+                                                                           : "refused\n");
         return 3;
     }
 

@@ -5,6 +5,8 @@
 #include "guest/kit/native_report.hpp"
 #include "guest/kit/processor.hpp"
 
+#include <twofold/arch/page_size.hpp>
+
 #include <algorithm>
 
 namespace twofold::guest {
@@ -54,6 +56,22 @@ std::expected<std::uint64_t, abi::HypercallError> clone_self() {
     if (result >= number_of(abi::HypercallError::last))
         return std::unexpected(static_cast<abi::HypercallError>(result));
     return result;
+}
+
+std::expected<std::uint64_t, abi::HypercallError> release_pages(Gpa first, std::uint64_t pages) {
+    if (is_native()) return std::unexpected(abi::HypercallError::unknown_number);
+    std::uint64_t released = 0;
+    while (pages > 0) {
+        std::uint64_t const part = std::min(pages, abi::most_released_pages);
+        std::uint64_t const result =
+            hypercall(number_of(abi::Hypercall::release), first.value(), part);
+        if (result >= number_of(abi::HypercallError::last))
+            return std::unexpected(static_cast<abi::HypercallError>(result));
+        released += result;
+        first = first + part * page_4k.bytes();
+        pages -= part;
+    }
+    return released;
 }
 
 std::uint64_t own_number() {

@@ -26,6 +26,10 @@ std::expected<std::uint64_t, abi::HypercallError> clone_self();
 /// The guest's number in the report. Clones of a launch, by `--clones`, have 1 and up.
 std::uint64_t own_number();
 
+/// Gives `pages` pages of 4 KiB back, from `first`, a multiple of 4096, on: they lose their
+/// contents and read as zeros when they are touched again. Returns how many of them had contents.
+std::expected<std::uint64_t, abi::HypercallError> release_pages(Gpa first, std::uint64_t pages);
+
 /// The bare call through the port. Not to be made natively.
 std::uint64_t hypercall(std::uint64_t number, std::uint64_t first = 0, std::uint64_t second = 0,
                         std::uint64_t third = 0);

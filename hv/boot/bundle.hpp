@@ -82,6 +82,8 @@ class Bundle {
     /// Ticks that count as one second; 0: unknown.
     [[nodiscard]] std::uint64_t ticks_per_second() const { return header_.ticks_per_second; }
     [[nodiscard]] std::uint32_t guest_count() const { return header_.guest_count; }
+    /// Multiples of 4096.
+    [[nodiscard]] abi::MemoryRecord const& memory() const { return header_.memory; }
     /// `index` below guest_count(). Ranges lie in the bundle, page shifts are 12, 21 or 30, and the
     /// memory is above 0 and a multiple of 4096 and, over EPT, of the EPT page.
     [[nodiscard]] abi::GuestRecord guest(std::uint32_t index) const;
@@ -140,6 +142,10 @@ inline std::expected<void, BundleError> Bundle::check_header() const {
     if (header_.native > 1) return error("native", header_.native, "0 or 1");
     if (header_.native == 1 && header_.guest_count != 1)
         return error("guest_count", header_.guest_count, "1 where native is 1");
+    if (header_.memory.frames_limit % 4096 != 0)
+        return error("frames_limit", header_.memory.frames_limit, "a multiple of 4096");
+    if (header_.memory.swap_bytes % 4096 != 0)
+        return error("swap_bytes", header_.memory.swap_bytes, "a multiple of 4096");
     return {};
 }
 

@@ -78,6 +78,12 @@ std::expected<std::uint32_t, SpaceError> try_to_clone(Guest& parent, Registers c
     return clone.index;
 }
 
+[[gnu::noinline, gnu::cold]] std::expected<std::uint32_t, SpaceError>
+clone_by_policy(Guest& parent, Registers const& registers, std::uint64_t result) {
+    return parent.scheduler.add_by_policy(parent,
+                                          [&] { return try_to_clone(parent, registers, result); });
+}
+
 } // namespace
 
 std::uint64_t ept_pointer_for(VmxCapabilities const& capabilities, abi::GuestRecord const& record,
@@ -93,6 +99,8 @@ std::uint16_t vpid_of(std::uint32_t index) {
 
 std::expected<std::uint32_t, SpaceError> clone_guest(Guest& parent, Registers const& registers,
                                                      std::uint64_t result) {
+    if (parent.scheduler.host().policy != nullptr)
+        return clone_by_policy(parent, registers, result);
     auto const clone = try_to_clone(parent, registers, result);
     if (clone || !parent.scheduler.can_find_frames(clone.error())) return clone;
     return try_to_clone(parent, registers, result);

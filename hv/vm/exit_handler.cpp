@@ -3,6 +3,7 @@
 #include "hv/cpu/tick.hpp"
 #include "hv/vm/cpuid_policy.hpp"
 #include "hv/vm/exit_handlers.hpp"
+#include "hv/vm/explain_shortage.hpp"
 #include "hv/vm/scheduler.hpp"
 #include "hv/vmx/events.hpp"
 #include "hv/vmx/invalidate.hpp"
@@ -31,13 +32,22 @@ bool handle_vmcall(Guest& guest, Registers& registers) {
     return handle_hypercall(guest, registers);
 }
 
+EptViolationQualification read_qualification() {
+    return EptViolationQualification{read_vmcs(VmcsFieldNatural::exit_qualification)};
+}
+[[gnu::always_inline]] inline Violation read_violation(EptViolationQualification qualification) {
+    return {.gpa = Gpa{read_vmcs(VmcsField64::guest_physical_address)},
+            .access = qualification.access(),
+            .gva = std::nullopt,
+            .during_walk = qualification.during_walk()};
+}
+
 /// Apart, so that violations that are answered need none of its stack.
 [[gnu::noinline, gnu::cold]] bool end_for(Guest& guest, SpaceError error, Violation violation,
                                           EptViolationQualification qualification) {
     if (qualification.has_linear_address())
         violation.gva = Gva{read_vmcs(VmcsFieldNatural::guest_linear_address)};
-    bool const outside = error != SpaceError::out_of_frames;
-    return guest.end_with(outside ? "outside_memory" : "out_of_frames", 1, [&](auto& sink) {
+    return guest.end_with(stop_reason_of(error), 1, [&](auto& sink) {
         sink(violation.access == Access::write     ? "a write to gpa "
              : violation.access == Access::execute ? "a fetch from gpa "
                                                    : "a read of gpa ");
@@ -46,13 +56,13 @@ bool handle_vmcall(Guest& guest, Registers& registers) {
             sink(violation.during_walk ? " by the walk of gva " : ", gva ");
             abi::put_hexadecimal(sink, violation.gva->value());
         }
-        sink(outside ? ": the guest's memory ends at "
-                     : ": no frame is left; the guest's memory would end at ");
-        abi::put_hexadecimal(sink, guest.space.options().memory_bytes);
+        sink(": ");
+        explain(guest, error, sink);
     });
 }
 
-void count(ViolationStatistics& statistics, Violation const& violation) {
+[[gnu::always_inline]] inline void count(ViolationStatistics& statistics,
+                                         Violation const& violation) {
     switch (violation.access) {
     case Access::read: ++statistics.reads; break;
     case Access::write: ++statistics.writes; break;
@@ -61,20 +71,11 @@ void count(ViolationStatistics& statistics, Violation const& violation) {
     if (violation.during_walk) ++statistics.during_walk;
 }
 
-} // namespace
-
-bool handle_violation(Guest& guest) {
-    std::uint64_t const begin = read_ticks();
-    EptViolationQualification const qualification{read_vmcs(VmcsFieldNatural::exit_qualification)};
-    Violation const violation{.gpa = Gpa{read_vmcs(VmcsField64::guest_physical_address)},
-                              .access = qualification.access(),
-                              .gva = std::nullopt,
-                              .during_walk = qualification.during_walk()};
-    auto const resolution = guest.space.resolve(violation);
-    // The instruction is repeated, and finds the frames.
-    if (!resolution && guest.scheduler.can_find_frames(resolution.error())) return true;
-    if (!resolution) return end_for(guest, resolution.error(), violation, qualification);
-    carry_out(resolution->duty, guest.ept_pointer);
+/// The violation is answered: the guest repeats the access, or what was being delivered to it.
+[[gnu::always_inline]] inline void go_on(Guest& guest, Duty duty, Violation const& violation,
+                                         EptViolationQualification qualification,
+                                         std::uint64_t begin) {
+    carry_out(duty, guest.ept_pointer);
 
     InterruptionInformation const event{read_vmcs(VmcsField32::idt_vectoring_information)};
     if (event.valid()) {
@@ -85,6 +86,32 @@ bool handle_violation(Guest& guest) {
     }
     count(guest.violations, violation);
     guest.violations.count_ticks(read_ticks() - begin);
+}
+
+/// A violation that could not be answered at once: frames are found for it, if any can be.
+[[gnu::noinline, gnu::cold]] bool handle_shortage(Guest& guest, SpaceError error,
+                                                  std::uint64_t begin) {
+    EptViolationQualification const qualification = read_qualification();
+    Violation const violation = read_violation(qualification);
+    if (!guest.scheduler.can_find_frames(error))
+        return end_for(guest, error, violation, qualification);
+    auto const resolution =
+        guest.scheduler.with_frames([&] { return guest.space.resolve(violation); });
+    if (!resolution) return end_for(guest, resolution.error(), violation, qualification);
+    guest.time.look_after_next_exit();
+    go_on(guest, resolution->duty, violation, qualification, begin);
+    return true;
+}
+
+} // namespace
+
+bool handle_violation(Guest& guest) {
+    std::uint64_t const begin = read_ticks();
+    EptViolationQualification const qualification = read_qualification();
+    Violation const violation = read_violation(qualification);
+    auto const resolution = guest.space.resolve(violation);
+    if (!resolution) return handle_shortage(guest, resolution.error(), begin);
+    go_on(guest, resolution->duty, violation, qualification, begin);
     return true;
 }
 

@@ -1,8 +1,10 @@
 #include "hv/vm/guest_access.hpp"
 
 #include "hv/cpu/control_registers.hpp"
+#include "hv/vm/explain_shortage.hpp"
 #include "hv/vm/guest_paging.hpp"
 #include "hv/vmx/events.hpp"
+#include "hv/vmx/invalidate.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -38,11 +40,6 @@ bool allowed(Permissions permissions, Access access, bool user) {
     return permissions.allow(access);
 }
 
-AccessFault refusal(SpaceError error, Gva gva, Gpa gpa) {
-    using enum AccessFault::Kind;
-    return {error == SpaceError::out_of_frames ? out_of_frames : outside_memory, gva, 0, gpa};
-}
-
 } // namespace
 
 std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access) {
@@ -66,9 +63,14 @@ std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access) {
         }
         // The second dimension lacks a page: bring it in as a violation would, and walk again.
         Gpa const gpa = found ? found->gpa : found.error().gpa;
+        Violation const violation{.gpa = gpa, .access = found ? access : Access::read, .gva = gva};
         auto const resolution =
-            guest.space.resolve({.gpa = gpa, .access = found ? access : Access::read, .gva = gva});
-        if (!resolution) return std::unexpected(refusal(resolution.error(), gva, gpa));
+            guest.scheduler.with_frames([&] { return guest.space.resolve(violation); });
+        if (!resolution) {
+            return std::unexpected(
+                AccessFault{AccessFault::Kind::no_page, gva, 0, gpa, resolution.error()});
+        }
+        carry_out(resolution->duty, guest.ept_pointer);
     }
 }
 
@@ -95,12 +97,13 @@ bool answer_fault(Guest& guest, AccessFault const& fault) {
         inject_exception(exception::page_fault, fault.error_code);
         return true;
     }
-    bool const outside = fault.kind == AccessFault::Kind::outside_memory;
-    return guest.end_with(outside ? "outside_memory" : "out_of_frames", 1, [&](auto& sink) {
-        sink(outside ? "the guest has no memory at gpa " : "no frame is left for gpa ");
+    return guest.end_with(stop_reason_of(fault.error), 1, [&](auto& sink) {
+        sink("an I/O instruction needs gpa ");
         abi::put_hexadecimal(sink, fault.gpa.value());
-        sink(", which an I/O instruction named as gva ");
+        sink(", gva ");
         abi::put_hexadecimal(sink, fault.gva.value());
+        sink(": ");
+        explain(guest, fault.error, sink);
     });
 }
 

@@ -17,16 +17,15 @@ struct AccessFault {
         page_fault,
         /// The address is not canonical: the guest is due a #GP.
         general_protection,
-        /// The address leads to where the guest has no memory.
-        outside_memory,
-        /// No frame is left to fill the page.
-        out_of_frames,
+        /// The second dimension has no page there: `error` says why.
+        no_page,
     };
     Kind kind;
     Gva gva;
     /// page_fault: the error code.
     std::uint32_t error_code = 0;
     Gpa gpa{};
+    SpaceError error{};
 };
 
 /// Where `gva` lies, with its page brought in, for an access with the running guest's rights.

@@ -63,6 +63,15 @@ void put_violations(Line& line, ViolationStatistics const& violations) {
         "ticks_min", any ? violations.ticks_min : 0)("ticks_max", violations.ticks_max);
 }
 
+/// Left out where there is nothing to say.
+template <class Line>
+void put_reclaim(Line& line, Guest const& guest) {
+    SpaceStatistics const& done = guest.space.statistics();
+    if (guest.scheduler.host().policy == nullptr && done.released == 0) return;
+    line.object("reclaim")("swapped_out", done.swapped_out)("swapped_in", done.swapped_in)(
+        "released", done.released);
+}
+
 } // namespace
 
 void report_guest_start(Guest const& guest, std::uint64_t ticks_to_entry) {
@@ -112,6 +121,7 @@ void report_guest_stop(Guest const& guest, std::uint64_t rip) {
     line.object("frames")("memory", guest.space.memory_frames())(
         "tables", guest.space.table_frames())("in_use", guest.scheduler.host().pool.frames_used());
     put_violations(line, guest.violations);
+    put_reclaim(line, guest);
 }
 
 void report_load_error(std::uint32_t index, std::string_view name, std::string_view message) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hv/boot/machine.hpp"
+#include "hv/vm/memory_policy.hpp"
 #include "hv/vmx/capabilities.hpp"
 
 #include <twofold/memory/frame_pool.hpp>
@@ -19,6 +20,8 @@ struct Host {
     ZeroedStock& stock;
     /// Ticks that count as one second for time limits.
     std::uint64_t ticks_per_second;
+    /// Nothing unless the launch limits frames, swaps, or states an over-commit policy.
+    MemoryPolicy* policy;
 };
 
 } // namespace twofold::hv

@@ -4,11 +4,13 @@
 #include "hv/vm/guest_access.hpp"
 #include "hv/vm/guest_paging.hpp"
 #include "hv/vm/guest_report.hpp"
+#include "hv/vmx/invalidate.hpp"
 
 #include <twofold/abi/hypercall.hpp>
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -21,6 +23,14 @@ constexpr std::uint64_t longest_name = 64;
 bool refuse(Registers& registers, abi::HypercallError error) {
     registers.rax = static_cast<std::uint64_t>(error);
     return true;
+}
+
+abi::HypercallError error_of(SpaceError error) {
+    switch (error) {
+    case SpaceError::outside_memory: return abi::HypercallError::bad_argument;
+    case SpaceError::over_committed: return abi::HypercallError::over_committed;
+    default: return abi::HypercallError::out_of_frames;
+    }
 }
 
 bool exit_guest(Guest& guest, Registers const& registers) {
@@ -62,8 +72,28 @@ bool take_figure(Guest& guest, Registers& registers) {
 
 bool clone_for(Guest& guest, Registers& registers) {
     auto const clone = clone_guest(guest, registers, 0);
-    if (!clone) return refuse(registers, abi::HypercallError::out_of_frames);
+    if (!clone) return refuse(registers, error_of(clone.error()));
     registers.rax = *clone;
+    return true;
+}
+
+/// The balloon. What a try has released stays so when the next one goes over it again.
+bool release_for(Guest& guest, Registers& registers) {
+    Gpa const from{registers.rdi};
+    std::uint64_t const pages = registers.rsi;
+    if (!from.is_aligned(page_4k.bytes()) || pages == 0 || pages > abi::most_released_pages)
+        return refuse(registers, abi::HypercallError::bad_argument);
+    std::uint64_t released = 0;
+    std::optional<SpaceError> error;
+    do {
+        Released const done = guest.space.release(from, pages * page_4k.bytes());
+        carry_out(done.duty, guest.ept_pointer);
+        released += done.pages;
+        error = done.error;
+    } while (error && guest.scheduler.can_find_frames(*error));
+    guest.time.look_after_next_exit();
+    if (error) return refuse(registers, error_of(*error));
+    registers.rax = released;
     return true;
 }
 
@@ -77,6 +107,7 @@ bool handle_hypercall(Guest& guest, Registers& registers) {
     case abi::Hypercall::figure: return take_figure(guest, registers);
     case abi::Hypercall::clone: return clone_for(guest, registers);
     case abi::Hypercall::number: registers.rax = guest.index; return true;
+    case abi::Hypercall::release: return release_for(guest, registers);
     }
     return refuse(registers, abi::HypercallError::unknown_number);
 }

@@ -2,6 +2,7 @@
 
 #include "hv/vm/clone_guest.hpp"
 #include "hv/vm/guest_report.hpp"
+#include "hv/vm/load_memory.hpp"
 #include "hv/vm/space_error_text.hpp"
 #include "hv/vmx/guest_state.hpp"
 #include "hv/vmx/instructions.hpp"
@@ -42,6 +43,14 @@ bool guest_asks_for_stock(abi::GuestRecord const& record) {
     return (record.flags & abi::GuestRecord::zeroed_stock) != 0;
 }
 
+std::expected<Space, SpaceError> make_space(Host const& host, abi::GuestRecord const& record) {
+    return Space::create(host.pool, HostMemory{}, host.capabilities.ept_format(),
+                         {.memory_bytes = record.memory_bytes,
+                          .leaf = PageSize{record.host_page_shift},
+                          .stock = guest_asks_for_stock(record) ? &host.stock : nullptr,
+                          .swap = host.policy != nullptr ? host.policy->swap_area() : nullptr});
+}
+
 /// The guest's space with everything in it, or why not.
 std::expected<GuestLayout, Message> load(Guest& guest, Bundle const& bundle,
                                          abi::GuestRecord const& record) {
@@ -53,13 +62,18 @@ std::expected<GuestLayout, Message> load(Guest& guest, Bundle const& bundle,
                                .command_line = bundle.command_line(record),
                                .memory_reads_zero = true};
     if (record.populate == abi::Populate::eager) {
-        if (auto const populated = guest.space.populate(); !populated) {
+        auto const populated = guest.scheduler.with_frames([&] { return guest.space.populate(); });
+        if (!populated) {
             message("not all memory could be mapped beforehand: ");
             message(text_of(populated.error()));
             return std::unexpected(message);
         }
     }
-    auto const layout = load_guest(bundle.elf(record), options, guest.space);
+    // Only now: what is mapped beforehand must not leave while the rest is.
+    guest.scheduler.watch(guest);
+    LoadMemory memory{guest.scheduler, guest.space};
+    auto const layout = load_guest(bundle.elf(record), options, memory);
+    carry_out(guest.space.owed(), guest.ept_pointer);
     if (layout) return *layout;
     if (layout.error().cause) {
         message("the guest's memory could not be filled: ");
@@ -99,13 +113,16 @@ void launch_guest(Scheduler& scheduler, Bundle const& bundle, std::uint32_t inde
     Host const& host = scheduler.host();
     abi::GuestRecord const record = bundle.guest(index);
     std::string_view const name = first_argument(bundle.command_line(record));
-    auto space = Space::create(host.pool, HostMemory{}, host.capabilities.ept_format(),
-                               {.memory_bytes = record.memory_bytes,
-                                .leaf = PageSize{record.host_page_shift},
-                                .stock = guest_asks_for_stock(record) ? &host.stock : nullptr});
-    if (!space) return report_load_error(index, name, text_of(space.error()));
-    auto const frames = scheduler.allocate_guest();
-    if (!frames) return report_load_error(index, name, text_of(frames.error()));
+    auto const give_up = [&](SpaceError error) {
+        scheduler.take_back(record.memory_bytes);
+        report_load_error(index, name, text_of(error));
+    };
+    if (!scheduler.promise(record.memory_bytes))
+        return report_load_error(index, name, text_of(SpaceError::over_committed));
+    auto space = scheduler.with_frames([&] { return make_space(host, record); });
+    if (!space) return give_up(space.error());
+    auto const frames = scheduler.with_frames([&] { return scheduler.allocate_guest(); });
+    if (!frames) return give_up(frames.error());
 
     std::uint64_t const ept_pointer = ept_pointer_for(host.capabilities, record, space->root());
     auto* const guest =

@@ -7,6 +7,7 @@
 #include "hv/device/tick_rate.hpp"
 #include "hv/report.hpp"
 #include "hv/vm/launch_guest.hpp"
+#include "hv/vm/memory_policy.hpp"
 #include "hv/vmx/capabilities.hpp"
 #include "hv/vmx/invalidate.hpp"
 #include "hv/vmx/operation.hpp"
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <span>
 
 namespace twofold::hv {
@@ -42,15 +44,20 @@ Hpa take(EarlyMemory& memory, std::uint64_t bytes) {
     return *taken;
 }
 
-/// A pool of all memory that is left, with its metadata in a part of it.
-FramePool& make_pool(EarlyMemory& memory) {
+/// A pool of the memory that is left, of no more than `limit` bytes unless that is 0, with its
+/// metadata in a part of it.
+FramePool& make_pool(EarlyMemory& memory, std::uint64_t limit) {
     auto const ranges = memory.left().all();
     std::uint64_t const frames = ranges.empty() ? 0 : ranges.back().end.value() >> 12;
     std::uint64_t const bytes = FrameMetadata::bytes_for(frames);
     std::span const storage{at<std::byte>(take(memory, bytes)), bytes};
     auto* const pool = new (pool_storage) FramePool{FrameMetadata::in(storage, frames), 0};
-    for (MemoryRange const& range : memory.left().all())
-        pool->add(range.begin, range.end);
+    std::uint64_t left = limit != 0 ? limit : ~std::uint64_t{0};
+    for (MemoryRange const& range : memory.left().all()) {
+        std::uint64_t const bytes_taken = std::min(range.bytes(), left);
+        pool->add(range.begin, range.begin + bytes_taken);
+        left -= bytes_taken;
+    }
     report_frames_of(*pool);
     return *pool;
 }
@@ -66,6 +73,10 @@ void mask_interrupts() {
 /// CPUID.7.0:EBX: BMI2.
 bool has_shifts_without_flags() { return cpuid(0).eax >= 7 && (cpuid(7).ebx & bit(8)) != 0; }
 
+bool is_stated(abi::MemoryRecord const& memory) {
+    return memory.frames_limit != 0 || memory.swap_bytes != 0 || memory.overcommit_percent != 0;
+}
+
 bool starts_with_the_one_before(Bundle const& bundle, std::uint32_t index) {
     return index < bundle.guest_count() &&
            (bundle.guest(index).flags & abi::GuestRecord::together) != 0;
@@ -78,15 +89,24 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
     auto const capabilities = find_capabilities(largest_leaf(bundle));
     if (!capabilities) return;
     Hpa const region = take(machine.free, 4096);
-    FramePool& pool = make_pool(machine.free);
+    abi::MemoryRecord const& memory = bundle.memory();
+    std::optional<SwapSpace> swap;
+    if (memory.swap_bytes != 0) swap = find_swap_space(machine.free, memory.swap_bytes);
+    FramePool& pool = make_pool(machine.free, memory.frames_limit);
     if (!enter_vmx_operation(*capabilities, region)) stop_with_error("the processor refused VMXON");
 
     std::uint64_t const told = bundle.ticks_per_second();
     turn_vector_unit_on();
     HostMemory::has_shifts_without_flags = has_shifts_without_flags();
     invalidate_all_spaces();
-    Host const host{machine, *capabilities, pool, stock,
-                    told != 0 ? told : measure_ticks_per_second()};
+    std::optional<MemoryPolicy> policy;
+    if (is_stated(memory)) policy.emplace(pool, memory, swap ? &*swap : nullptr);
+    Host const host{machine,
+                    *capabilities,
+                    pool,
+                    stock,
+                    told != 0 ? told : measure_ticks_per_second(),
+                    policy ? &*policy : nullptr};
     Scheduler scheduler{host, bundle.guest_count()};
     for (std::uint32_t index = 0; index < bundle.guest_count();) {
         do {
@@ -94,6 +114,7 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
         } while (starts_with_the_one_before(bundle, index));
         scheduler.run();
     }
+    if (policy) policy->report();
     leave_vmx_operation();
 }
 

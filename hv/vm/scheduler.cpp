@@ -6,6 +6,7 @@
 #include "hv/vmx/events.hpp"
 #include "hv/vmx/invalidate.hpp"
 
+#include <algorithm>
 #include <utility>
 
 /// enter.S
@@ -28,6 +29,17 @@ void Scheduler::free_guest(GuestFrames const& frames) {
 }
 
 void Scheduler::add(Guest& guest) { guests_.push_back(guest); }
+
+/// A guest that is being loaded has run nowhere yet, and a processor knows nothing of it.
+bool Scheduler::make_room() {
+    if (host_.policy == nullptr) return false;
+    auto const carry_out_for = [&](Space const& space, Duty duty) {
+        auto const guest =
+            std::ranges::find_if(guests_, [&](Guest const& one) { return &one.space == &space; });
+        if (guest != guests_.end()) carry_out(duty, guest->ept_pointer);
+    };
+    return host_.policy->make_room(carry_out_for) > 0;
+}
 
 void Scheduler::run() {
     while (!guests_.empty()) {
@@ -95,6 +107,7 @@ void Scheduler::end(Guest& guest) {
 void Scheduler::remove(Guest& guest) {
     GuestFrames const frames{Hpa{reinterpret_cast<std::uint64_t>(&guest)}, guest.vmcs};
     std::uint64_t const ept_pointer = guest.ept_pointer;
+    take_back(guest.record.memory_bytes);
     if (loaded_ == &guest) loaded_ = nullptr;
     guest.~Guest();
     // Nothing of it may be left in the processor when its frames become another's.

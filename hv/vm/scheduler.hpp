@@ -33,6 +33,14 @@ class Scheduler {
 
     /// The guest gets its turn after all who wait already.
     void add(Guest& guest);
+    /// The guest's pages may be swapped out from now on.
+    void watch(Guest& guest) {
+        if (host_.policy != nullptr) host_.policy->watch(guest.space);
+    }
+    /// The same for what `clone()` adds, if the over-commit policy lets one more guest like
+    /// `parent` be made. There must be a policy.
+    template <class Clone>
+    [[gnu::cold]] auto add_by_policy(Guest const& parent, Clone&& clone) -> decltype(clone());
     /// Runs all of them to their ends, reports and frees them.
     void run();
     /// Somebody but the guest that runs waits for the processor.
@@ -54,8 +62,28 @@ class Scheduler {
     bool give_back_stock();
     /// After an allocation has failed: whether it may succeed now.
     [[gnu::cold, gnu::noinline]] bool can_find_frames(SpaceError error) {
-        return error == SpaceError::out_of_frames && give_back_stock();
+        return error == SpaceError::out_of_frames && (give_back_stock() || make_room());
     }
+    /// Repeats `action()` for as long as it fails for want of frames and some can be found.
+    template <class Action>
+    auto with_frames(Action&& action) {
+        for (;;) {
+            auto result = action();
+            if (result || !can_find_frames(result.error())) return result;
+        }
+    }
+
+    /// Whether the over-commit policy lets a guest be told of so much memory, which is its own
+    /// until remove().
+    [[nodiscard]] bool promise(std::uint64_t memory_bytes) {
+        return host_.policy == nullptr || host_.policy->promise(memory_bytes);
+    }
+    void take_back(std::uint64_t memory_bytes) {
+        if (host_.policy != nullptr) host_.policy->take_back(memory_bytes);
+    }
+    /// Ends a sentence that says that no frame is left.
+    template <abi::TextSink Sink>
+    void explain_shortage(Sink& sink) const;
 
     [[nodiscard]] std::uint32_t take_clone_number() { return next_clone_++; }
 
@@ -66,6 +94,7 @@ class Scheduler {
         boost::intrusive::list<Guest, Waiting, boost::intrusive::constant_time_size<false>>;
 
     void give_turn(Guest& guest);
+    bool make_room();
     void end(Guest& guest);
 
     Host const& host_;
@@ -75,5 +104,26 @@ class Scheduler {
     Guest* loaded_ = nullptr;
     std::uint32_t next_clone_;
 };
+
+template <class Clone>
+auto Scheduler::add_by_policy(Guest const& parent, Clone&& clone) -> decltype(clone()) {
+    std::uint64_t const bytes = parent.record.memory_bytes;
+    if (!promise(bytes)) return std::unexpected(SpaceError::over_committed);
+    auto made = with_frames(clone);
+    if (made) {
+        watch(guests_.back());
+    } else {
+        take_back(bytes);
+    }
+    return made;
+}
+
+template <abi::TextSink Sink>
+void Scheduler::explain_shortage(Sink& sink) const {
+    abi::put(sink, "; all ");
+    abi::put_decimal(sink, host_.pool.frames_total());
+    abi::put(sink, " frames are in use");
+    if (host_.policy != nullptr) host_.policy->explain_shortage(sink);
+}
 
 } // namespace twofold::hv

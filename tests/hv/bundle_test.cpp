@@ -21,8 +21,8 @@ struct Parts {
     [[nodiscard]] std::vector<std::byte> bytes() const {
         std::vector<std::byte> bytes(227, std::byte{'e'});
         std::memcpy(bytes.data(), &header, sizeof header);
-        std::memcpy(bytes.data() + 24, &first, sizeof first);
-        std::memcpy(bytes.data() + 80, &second, sizeof second);
+        std::memcpy(bytes.data() + sizeof header, &first, sizeof first);
+        std::memcpy(bytes.data() + sizeof header + sizeof first, &second, sizeof second);
         std::memcpy(bytes.data() + 216, "helloother\0", 11);
         return bytes;
     }
@@ -74,6 +74,8 @@ TEST_CASE("a field of the bundle's header that cannot be is named") {
     CHECK(complaint_after([](Parts& p) { p.header.guest_count = ~0U; }) == "guest_count");
     CHECK(complaint_after([](Parts& p) { p.header.native = 2; }) == "native");
     CHECK(complaint_after([](Parts& p) { p.header.native = 1; }) == "guest_count");
+    CHECK(complaint_after([](Parts& p) { p.header.memory.frames_limit = 4097; }) == "frames_limit");
+    CHECK(complaint_after([](Parts& p) { p.header.memory.swap_bytes = 512; }) == "swap_bytes");
 }
 
 TEST_CASE("a field of a guest's record that cannot be is named") {
@@ -137,7 +139,7 @@ TEST_CASE("an error's sentence names the field, where it is, what was found and 
     abi::TextBuffer<256> text;
     describe(bundle.error(), text);
     CHECK(text.text() == "the image's guests cannot be read: guest_page_shift in the bundle's "
-                         "GuestRecord at offset 0x50 is 0xd; it must be 12, 21 or 30 (decimal)");
+                         "GuestRecord at offset 0x68 is 0xd; it must be 12, 21 or 30 (decimal)");
 }
 
 } // namespace bundle_test

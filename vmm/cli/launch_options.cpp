@@ -246,12 +246,18 @@ void LaunchOptions::add_several_to(CLI::App& command) {
         ->check(CLI::Range(1, 255))
         ->allow_extra_args(false);
     command.get_option("--native")->excludes(more);
+    memory.add_to(command);
 }
 
 LaunchPlan LaunchOptions::plan() const {
     LaunchPlan plan;
     plan.guests.push_back(how.plan(guest, arguments));
     plan.native = how.native;
+    plan.memory = memory.plan();
+    if (memory.any() && on.engine != "bochs")
+        throw UsageError{"--frames-limit, --swap and --overcommit need --engine bochs"};
+    if (plan.memory.swap_bytes != 0 && plan.guests.front().host_page != page_4k)
+        throw UsageError{"--swap: only EPT pages of 4k are swapped; leave --host-page out"};
     for (auto const& text : with) {
         std::istringstream stream{text};
         std::vector<std::string> words{std::istream_iterator<std::string>{stream}, {}};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/board_options.hpp"
+#include "cli/memory_options.hpp"
 #include "engine/engine.hpp"
 #include "image/launch_plan.hpp"
 
@@ -64,6 +65,7 @@ struct LaunchOptions {
     std::vector<std::string> with;
     /// Of all guests, in their order.
     std::vector<std::uint8_t> weights;
+    MemoryOptionTexts memory;
     GuestOptionTexts how;
     EngineOptionTexts on;
 

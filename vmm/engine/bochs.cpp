@@ -4,7 +4,10 @@
 #include "engine/emulated_machine.hpp"
 #include "engine/emulator_run.hpp"
 #include "engine/machine_memory.hpp"
+#include "image/disk_image.hpp"
 #include "system/failure.hpp"
+
+#include <twofold/arch/bits.hpp>
 
 #include <fmt/format.h>
 
@@ -63,6 +66,11 @@ std::unique_ptr<Run> BochsEngine::start(LaunchPlan const& plan, Sinks sinks, Eve
     EmulatorFiles files;
     std::string const disk =
         files.add("disk image", image_for(plan, options_.hypervisor, ticks_per_second));
+    std::string swap_disk;
+    if (plan.memory.swap_bytes != 0) {
+        auto file = make_nameless_file(aligned_up(plan.memory.swap_bytes, cylinder_bytes));
+        swap_disk = files.files.emplace_back(std::move(file)).path();
+    }
     std::string const configuration = files.add(
         "bochs configuration", bochs_configuration({.memory_bytes = memory,
                                                     .cpu_model = options_.cpu_model,
@@ -72,7 +80,8 @@ std::unique_ptr<Run> BochsEngine::start(LaunchPlan const& plan, Sinks sinks, Eve
                                                     .console = files.console.write_end.path(),
                                                     .report = files.report.write_end.path(),
                                                     .log = files.chatter.write_end.path(),
-                                                    .magic_break = options_.trace_windows > 0}));
+                                                    .magic_break = options_.trace_windows > 0,
+                                                    .swap_disk = swap_disk}));
     std::string const commands =
         files.add("bochs commands", bochs_debugger_commands(options_.trace_windows));
     try {

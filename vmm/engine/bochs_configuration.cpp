@@ -15,6 +15,11 @@ constexpr unsigned instructions_per_second = 1'000'000;
 /// nameless temporary file.
 constexpr std::uint64_t largest_host_memory_mebibytes = 2048;
 
+std::string swap_line(BochsMachine const& machine) {
+    if (machine.swap_disk.empty()) return {};
+    return fmt::format("ata0-slave: type=disk, path={}, mode=flat\n", machine.swap_disk);
+}
+
 } // namespace
 
 std::string bochs_configuration(BochsMachine const& machine) {
@@ -40,7 +45,7 @@ sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
 speaker: enabled=0
 magic_break: enabled={magic}
 ata0-master: type=disk, path={disk}, mode=flat
-boot: disk
+{swap}boot: disk
 )",
                        fmt::arg("cpu", machine.cpu_model), fmt::arg("ips", instructions_per_second),
                        fmt::arg("memory", mebibytes),
@@ -48,7 +53,7 @@ boot: disk
                        fmt::arg("bios", machine.bios), fmt::arg("vga", machine.vga_bios),
                        fmt::arg("console", machine.console), fmt::arg("report", machine.report),
                        fmt::arg("log", machine.log), fmt::arg("magic", machine.magic_break ? 1 : 0),
-                       fmt::arg("disk", machine.disk));
+                       fmt::arg("disk", machine.disk), fmt::arg("swap", swap_line(machine)));
 }
 
 std::string bochs_debugger_commands(unsigned windows) {

@@ -19,6 +19,8 @@ struct BochsMachine {
     std::string log;
     /// Let `xchg %bx,%bx` stop the machine, so that the debugger's commands go on.
     bool magic_break = false;
+    /// Path of a second disk, if there is one.
+    std::string swap_disk = {};
 };
 
 std::string bochs_configuration(BochsMachine const& machine);

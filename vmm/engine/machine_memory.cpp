@@ -36,6 +36,18 @@ std::uint64_t tables(GuestPlan const& guest) {
 /// machine: one part in 128 of the whole.
 std::uint64_t with_frame_records(std::uint64_t memory) { return memory + memory / 127 + 1; }
 
+std::uint64_t largest_page(LaunchPlan const& plan) {
+    std::uint64_t largest = page_4k.bytes();
+    for (auto const& guest : plan.guests)
+        largest = std::max(largest, guest.host_page.bytes());
+    return largest;
+}
+
+/// 4 bytes for each page of the swap disk.
+std::uint64_t swap_counts(LaunchPlan const& plan) {
+    return pages_for(plan.memory.swap_bytes, page_4k) * 4;
+}
+
 } // namespace
 
 std::uint64_t machine_memory_for(LaunchPlan const& plan) {
@@ -51,7 +63,10 @@ std::uint64_t machine_memory_for(LaunchPlan const& plan) {
         end = end_of_guest(guest, end + tables(guest)) + memory_of_clones(guest);
         needed = std::max(needed, end);
     }
-    return aligned_up(with_frame_records(needed + fixed), mebibyte);
+    // Whatever guests want, they get no more than the limit; large pages may begin behind a gap.
+    if (plan.memory.frames_limit != 0)
+        needed = std::min(needed, base + plan.memory.frames_limit + largest_page(plan));
+    return aligned_up(with_frame_records(needed + fixed + swap_counts(plan)), mebibyte);
 }
 
 } // namespace twofold::vmm

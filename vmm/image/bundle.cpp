@@ -89,6 +89,10 @@ std::vector<std::byte> make_bundle(LaunchPlan const& plan, std::uint64_t ticks_p
                       .guest_count = static_cast<std::uint32_t>(plan.guests.size()),
                       .native = plan.native ? 1U : 0U,
                       .ticks_per_second = ticks_per_second,
+                      .memory = {.frames_limit = plan.memory.frames_limit,
+                                 .swap_bytes = plan.memory.swap_bytes,
+                                 .overcommit_percent = plan.memory.overcommit_percent,
+                                 .reserved = 0},
                   });
     std::vector<std::pair<GuestPlan const*, std::uint64_t>> files;
     for (auto const& guest : plan.guests) {

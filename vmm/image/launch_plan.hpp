@@ -37,8 +37,19 @@ struct GuestPlan {
     [[nodiscard]] std::string const& name() const { return arguments.front(); }
 };
 
+/// How all guests together use the machine's memory.
+struct MemoryPlan {
+    /// Bytes that they may have together, tables included; 0: all that the machine has.
+    std::uint64_t frames_limit = 0;
+    /// Bytes of the swap disk; 0: none.
+    std::uint64_t swap_bytes = 0;
+    /// How much they may be promised, in percent of frames and swap; 0: what they ask for.
+    std::uint32_t overcommit_percent = 0;
+};
+
 struct LaunchPlan {
     std::vector<GuestPlan> guests;
+    MemoryPlan memory = {};
     /// Run the only guest on the bare processor, without VT-x.
     bool native = false;
 };

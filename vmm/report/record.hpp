@@ -126,6 +126,14 @@ struct Activity {
     std::map<std::uint64_t, std::uint64_t> fault_histogram = {};
 };
 
+/// Pages of 4 KiB, each as often as it went.
+struct Reclaim {
+    std::uint64_t swapped_out;
+    std::uint64_t swapped_in;
+    /// Given back by the guest itself.
+    std::uint64_t released;
+};
+
 struct GuestStop {
     std::uint64_t guest;
     std::string name;
@@ -134,6 +142,32 @@ struct GuestStop {
     std::string message;
     /// None for a guest that could not be loaded.
     std::optional<Activity> activity;
+    /// Where memory was limited or swapped, or the guest gave some back.
+    std::optional<Reclaim> reclaim = std::nullopt;
+};
+
+struct Swap {
+    /// Of 4 KiB, and how many of them were in use at most.
+    std::uint64_t pages;
+    std::uint64_t used_most;
+    std::uint64_t written;
+    std::uint64_t read;
+    /// What the disk last said is wrong with it, or nothing.
+    std::string error;
+};
+
+/// What the guests had together.
+struct Memory {
+    std::uint64_t frames;
+    /// Bytes; 0: no limit.
+    std::uint64_t frames_limit;
+    /// 0: as much as they ask for.
+    std::uint64_t overcommit_percent;
+    std::uint64_t promised_most;
+    std::uint64_t reclaimed;
+    std::uint64_t reclaims;
+    std::uint64_t reclaim_ticks;
+    std::optional<Swap> swap;
 };
 
 /// The hypervisor could not go on.
@@ -158,8 +192,8 @@ struct End {
 
 namespace twofold::vmm {
 
-using Record =
-    std::variant<record::Boot, record::CapabilityMissing, record::GuestStart, record::Walk,
-                 record::Figure, record::GuestStop, record::Error, record::Panic, record::End>;
+using Record = std::variant<record::Boot, record::CapabilityMissing, record::GuestStart,
+                            record::Walk, record::Figure, record::GuestStop, record::Memory,
+                            record::Error, record::Panic, record::End>;
 
 } // namespace twofold::vmm

@@ -132,6 +132,35 @@ record::Activity read_activity(Fields const& fields) {
     return activity;
 }
 
+record::Reclaim read_reclaim(Fields const& fields) {
+    return {fields.number("swapped_out"), fields.number("swapped_in"), fields.number("released")};
+}
+
+record::Swap read_swap(Fields const& fields) {
+    return {
+        .pages = fields.number("pages"),
+        .used_most = fields.number("used_most"),
+        .written = fields.number("written"),
+        .read = fields.number("read"),
+        .error = fields.has("error") ? fields.text("error") : "",
+    };
+}
+
+record::Memory read_memory(Fields const& fields) {
+    record::Memory memory{
+        .frames = fields.number("frames"),
+        .frames_limit = fields.number("frames_limit"),
+        .overcommit_percent = fields.number("overcommit_percent"),
+        .promised_most = fields.number("promised_most"),
+        .reclaimed = fields.number("reclaimed"),
+        .reclaims = fields.number("reclaims"),
+        .reclaim_ticks = fields.number("reclaim_ticks"),
+        .swap = std::nullopt,
+    };
+    if (fields.has("swap")) memory.swap = read_swap(fields.object("swap"));
+    return memory;
+}
+
 record::GuestStop read_guest_stop(Fields const& fields) {
     constexpr std::uint64_t highest_code = 255;
     record::GuestStop stop{
@@ -142,6 +171,7 @@ record::GuestStop read_guest_stop(Fields const& fields) {
         .message = fields.text("message"),
         .activity = std::nullopt,
     };
+    if (fields.has("reclaim")) stop.reclaim = read_reclaim(fields.object("reclaim"));
     if (stop.code > highest_code) fields.fail("code", "must be 0 to 255");
     if (stop.reason != "load_error") stop.activity = read_activity(fields);
     return stop;
@@ -165,6 +195,7 @@ Record read_record(std::string const& kind, Fields const& fields) {
     if (kind == "walk") return read_walk(fields);
     if (kind == "figure") return read_figure(fields);
     if (kind == "guest_stop") return read_guest_stop(fields);
+    if (kind == "memory") return read_memory(fields);
     if (kind == "error") return record::Error{fields.text("message")};
     if (kind == "panic") return read_panic(fields);
     if (kind == "end") return record::End{fields.number("frames_in_use")};

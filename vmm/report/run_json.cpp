@@ -45,6 +45,11 @@ Json to_json(std::map<std::string, std::uint64_t> const& counts) {
 
 Json to_json(record::GuestStop const& stop) {
     Json json{{"reason", stop.reason}, {"code", stop.code}, {"message", stop.message}};
+    if (stop.reclaim) {
+        json["reclaim"] = {{"swapped_out", stop.reclaim->swapped_out},
+                           {"swapped_in", stop.reclaim->swapped_in},
+                           {"released", stop.reclaim->released}};
+    }
     if (!stop.activity) return json;
     auto const& activity = *stop.activity;
     json["rip"] = hexadecimal(activity.rip);
@@ -61,6 +66,25 @@ Json to_json(record::GuestStop const& stop) {
     if (!activity.kernel.empty()) json["kernel"] = to_json(activity.kernel);
     for (auto const& [ticks, faults] : activity.fault_histogram)
         json["fault_histogram"].push_back({{"ticks_from", ticks}, {"faults", faults}});
+    return json;
+}
+
+Json to_json(record::Memory const& memory) {
+    Json json{{"frames", memory.frames},
+              {"frames_limit", memory.frames_limit},
+              {"overcommit_percent", memory.overcommit_percent},
+              {"promised_most", memory.promised_most},
+              {"reclaimed", memory.reclaimed},
+              {"reclaims", memory.reclaims},
+              {"reclaim_ticks", memory.reclaim_ticks},
+              {"swap", nullptr}};
+    if (memory.swap) {
+        json["swap"] = {{"pages", memory.swap->pages},
+                        {"used_most", memory.swap->used_most},
+                        {"written", memory.swap->written},
+                        {"read", memory.swap->read},
+                        {"error", memory.swap->error}};
+    }
     return json;
 }
 
@@ -105,6 +129,7 @@ Json run_json(RunReport const& report) {
     return {{"boot", or_null(report.boot())},
             {"capabilities_missing", missing},
             {"guests", guests},
+            {"memory", or_null(report.memory())},
             {"errors", errors},
             {"panic", or_null(report.panic())},
             {"end", or_null(report.end())}};

@@ -77,6 +77,10 @@ void RunReport::add(record::GuestStop stop) {
     guest.stop = std::move(stop);
 }
 
+void RunReport::add(record::Memory memory) {
+    if (memory_) throw MalformedRecord{"a second record \"memory\""};
+    memory_ = std::move(memory);
+}
 void RunReport::add(record::Error error) { errors_.push_back(std::move(error)); }
 void RunReport::add(record::Panic panic) { panic_ = std::move(panic); }
 void RunReport::add(record::End end) { end_ = end; }

@@ -34,6 +34,8 @@ class RunReport {
     [[nodiscard]] std::vector<record::Error> const& errors() const { return errors_; }
     [[nodiscard]] std::optional<record::Panic> const& panic() const { return panic_; }
     [[nodiscard]] std::optional<record::End> const& end() const { return end_; }
+    /// None where the launch said nothing of memory as a whole.
+    [[nodiscard]] std::optional<record::Memory> const& memory() const { return memory_; }
 
     /// Ticks from the first instruction of the loader to the first of the first guest, if one
     /// started.
@@ -49,6 +51,7 @@ class RunReport {
     void add(record::Walk walk);
     void add(record::Figure figure);
     void add(record::GuestStop stop);
+    void add(record::Memory memory);
     void add(record::Error error);
     void add(record::Panic panic);
     void add(record::End end);
@@ -64,6 +67,7 @@ class RunReport {
     std::vector<record::Error> errors_;
     std::optional<record::Panic> panic_;
     std::optional<record::End> end_;
+    std::optional<record::Memory> memory_;
 };
 
 } // namespace twofold::vmm

@@ -1,5 +1,6 @@
 #include "report/run_text.hpp"
 
+#include "report/memory_text.hpp"
 #include "report/page_size_name.hpp"
 #include "report/table.hpp"
 
@@ -104,6 +105,7 @@ std::string guest_text(GuestReport const& guest, bool numbered, Style const& sty
     bool const native = guest.start && guest.start->native;
     Table table;
     if (!native) add_activity(table, activity);
+    if (guest.stop->reclaim) add_reclaim(table, *guest.stop->reclaim);
     table.add(fact("ticks in all", grouped(activity.ticks),
                    activity.turns == 1 ? "from its first instruction to its end"
                                        : fmt::format("in {} turns", grouped(activity.turns))));
@@ -158,6 +160,7 @@ std::string run_text(RunReport const& report, Style const& style) {
     std::string text;
     for (auto const& guest : report.guests())
         text += guest_text(guest, report.guests().size() > 1, style);
+    if (report.memory()) text += memory_text(*report.memory(), style);
     return text + start_text(report, style);
 }
 

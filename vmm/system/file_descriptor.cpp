@@ -9,6 +9,9 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 namespace twofold::vmm {
 
@@ -39,6 +42,23 @@ FileDescriptor make_memory_file(char const* name, std::span<std::byte const> con
 
 FileDescriptor make_memory_file(char const* name, std::string_view contents) {
     return make_memory_file(name, std::as_bytes(std::span{contents}));
+}
+
+FileDescriptor make_nameless_file(std::uint64_t bytes) {
+    std::error_code error;
+    std::string name = (std::filesystem::temp_directory_path(error) / "twofold.XXXXXX").string();
+    FileDescriptor file{error ? -1 : mkostemp(name.data(), O_CLOEXEC)};
+    if (!file.open()) {
+        throw SystemFailure{fmt::format("can't make the temporary file {}; TMPDIR names the "
+                                        "directory",
+                                        name),
+                            error ? error.value() : errno};
+    }
+    unlink(name.c_str());
+    if (ftruncate(file.get(), static_cast<off_t>(bytes)) != 0)
+        throw SystemFailure{fmt::format("can't make a file of {} bytes like {}", bytes, name),
+                            errno};
+    return file;
 }
 
 int write_all(int descriptor, std::span<std::byte const> bytes) {

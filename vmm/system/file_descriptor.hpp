@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,6 +49,11 @@ struct Pipe {
 /// process ends. `name` is for diagnostics only.
 FileDescriptor make_memory_file(char const* name, std::span<std::byte const> contents);
 FileDescriptor make_memory_file(char const* name, std::string_view contents);
+
+/// A file of `bytes` zeros in the directory for temporary files (TMPDIR, or /tmp). It takes room
+/// only where it was written, and has no name, so that it is gone in the same way. Throws
+/// SystemFailure.
+FileDescriptor make_nameless_file(std::uint64_t bytes);
 
 /// Writes all of `bytes`, however many calls it takes. Returns 0 or an errno value.
 [[nodiscard]] int write_all(int descriptor, std::span<std::byte const> bytes);

@@ -41,6 +41,22 @@ enum class Populate : std::uint8_t {
     eager = 1,
 };
 
+/// How all guests together use the machine's memory. All zeros: nothing is limited, and nothing is
+/// swapped.
+struct MemoryRecord {
+    /// Bytes that the guests may have together, their EPT tables and the hypervisor's records of
+    /// them included; a multiple of 4096; 0: all that the machine has.
+    std::uint64_t frames_limit;
+    /// Bytes of the second disk of the first ATA channel that pages are swapped to; a multiple of
+    /// 4096; 0: there is no swap disk.
+    std::uint64_t swap_bytes;
+    /// How much memory guests may be told of, in percent of frames and swap together; 0: as much as
+    /// they ask for.
+    std::uint32_t overcommit_percent;
+    std::uint32_t reserved;
+};
+static_assert(sizeof(MemoryRecord) == 24);
+
 struct BundleHeader {
     static constexpr std::uint64_t expected_magic = 0x4e55424c4f465754; // "TWFOLBUN"
 
@@ -51,8 +67,9 @@ struct BundleHeader {
     std::uint32_t native;
     /// Ticks that count as one second for time limits; 0: measure against the PIT.
     std::uint64_t ticks_per_second;
+    MemoryRecord memory{};
 };
-static_assert(sizeof(BundleHeader) == 24);
+static_assert(sizeof(BundleHeader) == 48);
 
 struct GuestRecord {
     std::uint64_t elf_offset;

@@ -29,7 +29,14 @@ enum class Hypercall : std::uint64_t {
     /// Returns the guest's own number, as reports have it: guests are numbered as they stand in the
     /// bundle, from 0, clones from there on.
     number = 5,
+    /// Gives memory back, as a balloon does: pages lose their contents, cost no frame, and read as
+    /// zeros when they are touched again. RDI: gpa of the first page, a multiple of 4096; RSI: how
+    /// many pages of 4 KiB, 1 to 4096. Returns how many of them had contents.
+    release = 6,
 };
+
+/// Of Hypercall::release, by one call.
+inline constexpr std::uint64_t most_released_pages = 4096;
 
 /// RAX after a call that could not be carried out.
 enum class HypercallError : std::uint64_t {
@@ -37,6 +44,8 @@ enum class HypercallError : std::uint64_t {
     bad_argument = ~std::uint64_t{1},
     /// No frame is left, not even after what could be reclaimed was.
     out_of_frames = ~std::uint64_t{2},
+    /// The over-commit policy does not allow it.
+    over_committed = ~std::uint64_t{3},
     /// Results from here on are errors.
     last = ~std::uint64_t{15},
 };

@@ -29,20 +29,34 @@
 //   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
 //                frames:{memory, tables, in_use}, turns,
 //                violations:{read, write, execute, during_walk, during_delivery, ticks, ticks_min,
-//                ticks_max}, policy:{unknown_ports, unknown_msrs}}
+//                ticks_max}, policy:{unknown_ports, unknown_msrs},
+//                reclaim?:{swapped_out, swapped_in, released}}
 //                during_delivery: while an event was delivered to the guest, which then was
 //                injected once more; left out natively
 //       frames       memory, tables: of this guest; in_use: of all, itself included, when it
 //                    stopped; of 4 KiB
 //       turns        how often it was given the processor
+//       reclaim      pages of 4 KiB, each as often as it went: to the swap disk, back from it, and
+//                    those that the guest gave back; left out where memory is neither limited nor
+//                    swapped, and the guest gave nothing back
 //       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
-//                    unknown_port | unknown_exit | misconfiguration | load_error |
-//                    entry_failure | frozen
+//                    swap_failed | shootdown_pending | denied | unknown_port | unknown_exit |
+//                    misconfiguration | load_error | entry_failure | frozen
 //       code         the guest's own for exit, 0 for halt and frozen, 1 for all others
 //                under KVM also unknown_places:[{place, reads, writes}] where that was asked for,
 //                kernel:{name:count}, what its kernel counted, and
 //                fault_histogram:[{ticks_from, faults}], the faults that the command's own handler
 //                answered; violations then counts just these
+//   memory       {frames, frames_limit, overcommit_percent, promised_most, reclaimed, reclaims,
+//                reclaim_ticks, swap?:{pages, used_most, written, read, error?}}
+//                once, after the last guest, where the launch says something of these
+//       frames       of 4 KiB, that the guests had together; frames_limit: bytes, 0: no limit
+//       overcommit_percent
+//                    how much of frames and swap together guests may be promised; 0: no limit
+//       promised_most
+//                    frames that guests were promised at once, tables included
+//       reclaimed    frames that came free in so many `reclaims`, by swapping pages out
+//       error        what the swap disk last said is wrong with it
 //   error        {message}: the hypervisor can't go on; then `end`
 //   panic        {vector, name, rip, error_code, cr2, message}; then `end`
 //   end          {frames_in_use}: the last line of every whole report

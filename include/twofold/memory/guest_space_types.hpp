@@ -43,6 +43,8 @@ enum class SpaceError : std::uint8_t {
     swap_failed,
     /// Too much waits for other processors to invalidate. To be repeated once they have.
     shootdown_pending,
+    /// The over-commit policy does not allow to promise the guest its memory.
+    over_committed,
 };
 
 /// Why pages were not made one large page.

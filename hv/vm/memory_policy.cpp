@@ -1,0 +1,63 @@
+#include "hv/vm/memory_policy.hpp"
+
+#include "hv/cpu/panic.hpp"
+#include "hv/device/serial_ports.hpp"
+
+#include <twofold/abi/json_line.hpp>
+#include <twofold/abi/text.hpp>
+
+namespace twofold::hv {
+
+namespace {
+
+using Disk = AtaDisk<MachinePorts>;
+
+[[noreturn]] void stop_for(std::string_view why, AtaError const* error = nullptr) {
+    abi::TextBuffer<320> message;
+    message("the swap disk (ata0-slave) can't be used: ");
+    message(why);
+    if (error != nullptr) describe(*error, message);
+    stop_with_error(message.text());
+}
+
+OverCommit policy_of(abi::MemoryRecord const& wanted) {
+    return wanted.overcommit_percent == 0 ? OverCommit::unlimited : OverCommit::backed;
+}
+
+} // namespace
+
+SwapSpace find_swap_space(EarlyMemory& memory, std::uint64_t bytes) {
+    Disk disk{MachinePorts{}, first_channel_second_disk};
+    if (auto const found = disk.identify(); !found) stop_for("", &found.error());
+    if (disk.sectors() < bytes / Disk::sector_bytes) stop_for("it is smaller than the launch says");
+    std::uint64_t const slots = pages_for(bytes, page_4k);
+    auto const counts = memory.allocate(slots * sizeof(std::uint32_t));
+    if (!counts || slots > ~std::uint32_t{0})
+        stop_for("memory has no room for a count of 4 bytes for each of its pages");
+    return {SwapDisk<MachinePorts>{disk}, {at<std::uint32_t>(*counts), slots}};
+}
+
+MemoryPolicy::MemoryPolicy(FramePool const& pool, abi::MemoryRecord const& wanted, SwapSpace* swap)
+    : pool_(pool), wanted_(wanted), swap_(swap),
+      commitment_(policy_of(wanted), pool.frames_total(), swap != nullptr ? swap->counts.size() : 0,
+                  wanted.overcommit_percent) {
+    if (swap != nullptr) area_.emplace(swap->disk, swap->counts);
+}
+
+void MemoryPolicy::report() const {
+    abi::JsonLine line{hv::report};
+    line("record", "memory")("frames", pool_.frames_total())("frames_limit", wanted_.frames_limit)(
+        "overcommit_percent", wanted_.overcommit_percent)("promised_most", most_promised_)(
+        "reclaimed", reclaimed_)("reclaims", rounds_)("reclaim_ticks", ticks_);
+    if (!area_) return;
+    auto swap = line.object("swap");
+    swap("pages", std::uint64_t{area_->slots_total()})("used_most",
+                                                       std::uint64_t{most_slots_used_})(
+        "written", swap_->disk.pages_written())("read", swap_->disk.pages_read());
+    if (!swap_->disk.error()) return;
+    abi::TextBuffer<160> error;
+    explain_swap_error(error);
+    swap("error", error.text());
+}
+
+} // namespace twofold::hv

@@ -1,0 +1,90 @@
+// How all guests together use memory: what the command takes, refuses, and shows of it.
+#include "tests/catch.hpp"
+#include "tests/support/fake_bochs.hpp"
+
+namespace memory_options_test {
+
+using namespace twofold::test;
+
+namespace {
+
+constexpr char const* memory_record =
+    R"({"record":"memory","frames":1024,"frames_limit":4194304,"overcommit_percent":150,"promised_most":1500,"reclaimed":64,"reclaims":2,"reclaim_ticks":9000,"swap":{"pages":256,"used_most":60,"written":64,"read":32,"error":"writing sector 8: the command was aborted"}}
+)";
+
+/// whole_report() with what the guest and all of them swapped.
+std::string swapping_report() {
+    std::string report = whole_report(0);
+    report.insert(report.find(R"("frames":{)"),
+                  R"("reclaim":{"swapped_out":64,"swapped_in":32,"released":7},)");
+    report.insert(report.find(R"({"record":"end")"), memory_record);
+    return report;
+}
+
+bool has(std::string const& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("options of memory that make no sense are refused before anything starts") {
+    FakeBochs const bochs{"", whole_report(0)};
+    struct Case {
+        std::vector<std::string> options;
+        char const* complaint;
+    };
+    for (auto const& [options, complaint] : {
+             Case{{"--swap", "1000"}, "--swap: 1000 bytes are not a multiple of 4096 above 0"},
+             Case{{"--swap", "0"}, "--swap: 0 bytes are not a multiple of 4096 above 0"},
+             Case{{"--swap", "65G"}, "--swap: at most 64G"},
+             Case{{"--frames-limit", "many"}, "--frames-limit: 'many' is not a size"},
+             Case{{"--overcommit", "maybe"},
+                  "--overcommit: there is no 'maybe'; there are always, "
+                  "never and ratio"},
+             Case{{"--overcommit-ratio", "90"}, "--overcommit-ratio: it needs --overcommit ratio"},
+             Case{{"--swap", "1M", "--host-page", "2m"}, "only EPT pages of 4k are swapped"},
+             Case{{"--swap", "1M", "--engine", "qemu"},
+                  "--frames-limit, --swap and --overcommit need --engine bochs"},
+         }) {
+        std::vector<std::string> words{"run", "g"};
+        words.insert(words.end(), options.begin(), options.end());
+        auto const result = bochs.run(words);
+        INFO(result.err);
+        CHECK(result.status == 2);
+        CHECK(has(result.err, complaint));
+    }
+}
+
+TEST_CASE("the machine has a second disk where swapping is wanted, and its file has no name") {
+    FakeBochs const bochs{
+        "", whole_report(0),
+        "disk=`sed -n 's/^ata0-slave:.*path=\\([^,]*\\),.*/\\1/p' $configuration`\n"
+        "stat -L -c 'bytes %s, links %h, blocks %b' $disk > $here/disk"};
+    REQUIRE(bochs.run({"run", "g", "--swap", "1M"}).status == 0);
+    // Whole cylinders of 16 heads and 63 sectors.
+    CHECK(contents_of(bochs.path() / "disk") ==
+          "bytes " + std::to_string(3 * 16 * 63 * 512) + ", links 0, blocks 0\n");
+}
+
+TEST_CASE("what was swapped, given back, promised and reclaimed is shown, and is in the JSON") {
+    FakeBochs const bochs{"", swapping_report()};
+    auto const text = bochs.run({"run", "g"}).err;
+    for (auto const* const part :
+         {"swapped out", "given back", "over-commit: 150 % of frames and swap",
+          "4 MiB, by --frames-limit", "256  pages, 1 MiB; 60 in use at most",
+          "writing sector 8: the command was aborted"}) {
+        INFO(text);
+        CHECK(has(text, part));
+    }
+    auto const json = bochs.run({"run", "g", "--json", "-"}).out;
+    for (auto const* const part :
+         {R"("swapped_out": 64)", R"("promised_most": 1500)", R"("used_most": 60)"}) {
+        INFO(json);
+        CHECK(has(json, part));
+    }
+    // And nothing of it where the launch said nothing.
+    auto const plain = FakeBochs{"", whole_report(0)}.run({"run", "g"}).err;
+    CHECK_FALSE(has(plain, "all guests together"));
+}
+
+} // namespace memory_options_test

@@ -1,0 +1,84 @@
+#include "cli/memory_options.hpp"
+
+#include "cli/size.hpp"
+#include "system/failure.hpp"
+
+#include <twofold/arch/page_size.hpp>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+namespace twofold::vmm {
+
+namespace {
+
+/// The hypervisor keeps 4 bytes for each page: 64 MiB for so much.
+constexpr std::uint64_t largest_swap = std::uint64_t{64} << 30;
+constexpr std::uint32_t default_ratio = 150;
+
+/// 0 if not given.
+std::uint64_t pages_size(std::string_view option, std::string const& text) {
+    if (text.empty()) return 0;
+    std::uint64_t const bytes = parse_size(option, text);
+    if (bytes == 0 || bytes % page_4k.bytes() != 0) {
+        throw UsageError{
+            fmt::format("{}: {} bytes are not a multiple of 4096 above 0", option, bytes)};
+    }
+    return bytes;
+}
+
+} // namespace
+
+void MemoryOptionTexts::add_to(CLI::App& command) {
+    auto* const native = command.get_option("--native");
+    command
+        .add_option("--frames-limit", frames_limit,
+                    "How much memory all guests together may have, EPT tables included. Cold pages "
+                    "go to the swap disk when no more is left, and without one the guest that "
+                    "asked stops [all that the machine has]")
+        ->type_name("SIZE")
+        ->excludes(native);
+    command
+        .add_option("--swap", swap,
+                    "Give the machine a swap disk: a file without a name in TMPDIR, which takes "
+                    "room only for what is written, and is gone after the run [none]")
+        ->type_name("SIZE")
+        ->excludes(native);
+    command
+        .add_option("--overcommit", overcommit,
+                    "How much memory guests and their clones may be told of together. always: "
+                    "as much as they ask for; never: what memory and swap can hold, EPT tables "
+                    "included, so that none is stopped for want of memory; ratio: a part of that, "
+                    "by --overcommit-ratio [always]")
+        ->type_name("always|never|ratio")
+        ->excludes(native);
+    command
+        .add_option("--overcommit-ratio", overcommit_ratio,
+                    "With --overcommit ratio: how much may be promised, in percent of what memory "
+                    "and swap can hold [150]")
+        ->type_name("PERCENT")
+        ->check(CLI::Range(1, 100'000));
+}
+
+bool MemoryOptionTexts::any() const {
+    return !frames_limit.empty() || !swap.empty() || !overcommit.empty() || overcommit_ratio;
+}
+
+MemoryPlan MemoryOptionTexts::plan() const {
+    MemoryPlan plan{.frames_limit = pages_size("--frames-limit", frames_limit),
+                    .swap_bytes = pages_size("--swap", swap)};
+    if (plan.swap_bytes > largest_swap) throw UsageError{"--swap: at most 64G"};
+    if (!overcommit.empty() && overcommit != "always" && overcommit != "never" &&
+        overcommit != "ratio") {
+        throw UsageError{fmt::format("--overcommit: there is no '{}'; there are always, never and "
+                                     "ratio",
+                                     overcommit)};
+    }
+    if (overcommit_ratio && overcommit != "ratio")
+        throw UsageError{"--overcommit-ratio: it needs --overcommit ratio"};
+    if (overcommit == "never") plan.overcommit_percent = 100;
+    if (overcommit == "ratio") plan.overcommit_percent = overcommit_ratio.value_or(default_ratio);
+    return plan;
+}
+
+} // namespace twofold::vmm
