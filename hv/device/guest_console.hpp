@@ -16,6 +16,9 @@ namespace twofold::hv {
 /// each behind "[number] ", so that everything can be told apart.
 class GuestConsole {
   public:
+    // Not defaulted: the line need not be zeroed.
+    GuestConsole() {} // NOLINT(modernize-use-equals-default)
+
     void put(char byte) {
         if (shared_) return put_into_line(byte);
         console.put(byte);

@@ -8,16 +8,13 @@
 #include <twofold/arch/ept_pointer.hpp>
 
 #include <new>
-#include <utility>
 
 namespace twofold::hv {
 
 namespace {
 
-/// Both guests' state is that of the processor at this moment. Leaves the parent's VMCS the current
-/// one.
-void copy_processor(VmxCapabilities const& capabilities, Guest& parent, Guest& clone) {
-    clone.processor.save();
+/// The clone's VMCS becomes what the parent's is, which is the current one and stays that.
+void copy_vmcs(VmxCapabilities const& capabilities, Guest& parent, Guest& clone) {
     VmcsContents contents;
     contents.read();
     (void)make_current_vmcs(capabilities, clone.vmcs);
@@ -28,21 +25,25 @@ void copy_processor(VmxCapabilities const& capabilities, Guest& parent, Guest& c
     (void)vmptrld(parent.vmcs);
 }
 
-Guest& construct(Guest const& parent, Space&& space, Scheduler::GuestFrames const& frames) {
+/// In its frame. The state of both guests is that of the processor at this moment.
+Guest& construct(Guest const& parent, Registers const& registers, Space::Shared const& shared,
+                 Scheduler::GuestFrames const& frames) {
     std::uint32_t const index = parent.scheduler.take_clone_number();
     std::uint64_t const ept_pointer =
-        ept_pointer_for(parent.scheduler.host().capabilities, parent.record, space.root());
+        ept_pointer_for(parent.scheduler.host().capabilities, parent.record, shared.root);
     return *new (at<void>(frames.guest)) Guest{.scheduler = parent.scheduler,
                                                .index = index,
                                                .name = parent.name,
                                                .record = parent.record,
                                                .vmcs = frames.vmcs,
-                                               .space = std::move(space),
+                                               .space = Space{parent.space, shared},
                                                .ept_pointer = ept_pointer,
                                                .vpid = vpid_of(index),
                                                .physical_bits = parent.physical_bits,
                                                .time = parent.time,
                                                .parent = parent.index,
+                                               .registers = registers,
+                                               .processor = ProcessorState::saved(),
                                                .uart = parent.uart,
                                                .misc_enable = parent.misc_enable,
                                                .apic_base = parent.apic_base,
@@ -54,21 +55,20 @@ std::expected<std::uint32_t, SpaceError> try_to_clone(Guest& parent, Registers c
     Scheduler& scheduler = parent.scheduler;
     auto const frames = scheduler.allocate_guest();
     if (!frames) return std::unexpected(frames.error());
-    auto cloned = parent.space.clone();
-    if (!cloned) {
+    auto const shared = parent.space.share();
+    if (!shared) {
         scheduler.free_guest(*frames);
-        return std::unexpected(cloned.error());
+        return std::unexpected(shared.error());
     }
-    carry_out(cloned->duty, parent.ept_pointer);
+    carry_out(shared->duty, parent.ept_pointer);
     scheduler.switch_to(parent); // which has not run yet, if it is not there already
     std::uint64_t const now = read_ticks();
 
-    Guest& clone = construct(parent, std::move(cloned->space), *frames);
-    clone.registers = registers;
+    Guest& clone = construct(parent, registers, *shared, *frames);
     clone.registers.rax = result;
     bool const runs = parent.turns != 0;
     if (runs) clone.time.ticks_left = parent.time.left(now);
-    copy_processor(scheduler.host().capabilities, parent, clone);
+    copy_vmcs(scheduler.host().capabilities, parent, clone);
     scheduler.add(clone);
     parent.console.share(parent.index);
     if (runs) {

@@ -70,7 +70,7 @@ struct Guest {
     std::optional<std::uint32_t> parent{};
     /// While it does not run: the general registers, and the rest that the VMCS does not hold.
     Registers registers{};
-    ProcessorState processor{};
+    ProcessorState processor = ProcessorState::after_reset();
     /// VMLAUNCH has been executed; from then on it is VMRESUME.
     bool launched = false;
     boost::intrusive::list_member_hook<> waiting{};

@@ -50,6 +50,12 @@ class GuestSpace : public SpaceLink {
     /// costs a collection. `shootdown`: that of the clone. The guest must not run meanwhile.
     struct Cloned;
     [[nodiscard]] std::expected<Cloned, SpaceError> clone(Shootdown* shootdown = nullptr);
+    /// The same in two steps, for a clone that is to be made where it will live: what it begins
+    /// with, and then the clone, which takes that over. Whoever has the first must do the second,
+    /// before the parent changes; it can't fail.
+    struct Shared;
+    [[nodiscard]] std::expected<Shared, SpaceError> share(Shootdown* shootdown = nullptr);
+    GuestSpace(GuestSpace const& parent, Shared const& shared);
 
     /// Answers a violation. On success the access can be repeated once the duty is done. On failure
     /// the path may have become private; nothing that the guest can see has changed.

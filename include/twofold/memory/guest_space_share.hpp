@@ -13,6 +13,15 @@ struct GuestSpace<Ept, Memory>::Cloned {
 };
 
 template <PagingFormat Ept, HostMemory Memory>
+struct GuestSpace<Ept, Memory>::Shared {
+    /// The clone's: everything below it is the parent's as well.
+    Hpa root;
+    /// As Cloned::duty.
+    Duty duty;
+    Shootdown* shootdown;
+};
+
+template <PagingFormat Ept, HostMemory Memory>
 auto GuestSpace<Ept, Memory>::private_slot(Gpa gpa, Purpose purpose)
     -> std::expected<PrivateSlot, SpaceError> {
     PrivateSlot result{};
@@ -113,24 +122,38 @@ void GuestSpace<Ept, Memory>::forbid_writing_below(Hpa table) {
 
 template <PagingFormat Ept, HostMemory Memory>
 auto GuestSpace<Ept, Memory>::clone(Shootdown* shootdown) -> std::expected<Cloned, SpaceError> {
-    SpaceOptions options = options_;
-    options.shootdown = shootdown;
-    auto made = create(*pool_, memory_, format_, options);
-    if (!made) return std::unexpected(made.error());
-    Cloned cloned{std::move(*made), owed()};
+    auto const shared = share(shootdown);
+    if (!shared) return std::unexpected(shared.error());
+    return Cloned{GuestSpace{*this, *shared}, shared->duty};
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+GuestSpace<Ept, Memory>::GuestSpace(GuestSpace const& parent, Shared const& shared)
+    : pool_(parent.pool_), memory_(parent.memory_), format_(parent.format_),
+      options_(parent.options_), leaf_level_(parent.leaf_level_), root_(shared.root), tables_(1) {
+    options_.shootdown = shared.shootdown;
+    choose_path();
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+auto GuestSpace<Ept, Memory>::share(Shootdown* shootdown) -> std::expected<Shared, SpaceError> {
+    Hpa root;
+    if (!pool_->take(root)) return std::unexpected(SpaceError::out_of_frames);
+    memory_.zero(root, page_4k.bytes());
+    Shared shared{root, owed(), shootdown};
 
     // What is shared is written by nobody, so its dirty bits would never change again.
     if (log_ != nullptr && means_ != DirtyMeans::write_protection)
-        cloned.duty |= harvest_dirty_bits(*root_, Ept::levels, Gpa{}, true);
+        shared.duty |= harvest_dirty_bits(*root_, Ept::levels, Gpa{}, true);
     // Only entries that the guest's memory reaches can be present: one for each 512 GiB with four
     // levels.
     std::uint64_t const entries = pages_for(options_.memory_bytes, Ept::page_size(Ept::levels));
     for (std::uint64_t index = 0; index < entries; ++index) {
         std::uint64_t const offset = index * sizeof(Word);
-        cloned.duty |= share_entry(format_, *root_ + offset, *cloned.space.root_ + offset,
-                                   Ept::levels, memory_, *pool_, options_.swap);
+        shared.duty |= share_entry(format_, *root_ + offset, root + offset, Ept::levels, memory_,
+                                   *pool_, options_.swap);
     }
-    return cloned;
+    return shared;
 }
 
 } // namespace twofold
