@@ -66,6 +66,7 @@ TEST_CASE("usage errors exit with 2, say what would be right, and start nothing"
              {{"walk", "g", "--check", "--engine", "qemu"}, "--check needs --engine bochs"},
              {{"image", "g"}, "--output is required"},
              {{"image", "g", "g", "--native", "-o", "i"}, "only one guest"},
+             {{"explore", "g"}, "--output is required"},
              {{"bench", "everything"}, "there is: exits, memory, "},
              {{"bench", "walk", "--kvm"}, "'walk' has no figures of KVM's"},
              {{"completion", "fish"}, "there is: bash"},
@@ -82,7 +83,7 @@ TEST_CASE("usage errors exit with 2, say what would be right, and start nothing"
 TEST_CASE("every command has help with examples, and help is success") {
     FakeBochs const bochs{"", ""};
     for (auto const* const command :
-         {"run", "walk", "image", "bench", "snapshot", "doctor", "completion"}) {
+         {"run", "walk", "explore", "image", "bench", "snapshot", "doctor", "completion"}) {
         auto const result = bochs.run({command, "--help"});
         CHECK(result.status == 0);
         CHECK(holds(result.out, {"Examples:", std::string{"twofold "} + command}));

@@ -3,6 +3,7 @@
 #include "cli/bench_command.hpp"
 #include "cli/completion_command.hpp"
 #include "cli/doctor_command.hpp"
+#include "cli/explore_command.hpp"
 #include "cli/image_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/sim_command.hpp"
@@ -41,10 +42,15 @@ struct Command {
 };
 
 constexpr Command commands[] = {
-    {"run", add_run_command},       {"walk", add_walk_command},
-    {"bench", add_bench_command},   {"sim", add_sim_command},
-    {"image", add_image_command},   {"snapshot", add_snapshot_command},
-    {"doctor", add_doctor_command}, {"completion", add_completion_command},
+    {"run", add_run_command},
+    {"walk", add_walk_command},
+    {"explore", add_explore_command},
+    {"bench", add_bench_command},
+    {"sim", add_sim_command},
+    {"image", add_image_command},
+    {"snapshot", add_snapshot_command},
+    {"doctor", add_doctor_command},
+    {"completion", add_completion_command},
 };
 
 /// Describing all options takes longer than a guest's launch: where the first word is a command,

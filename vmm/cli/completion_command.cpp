@@ -39,7 +39,7 @@ _twofold()
 {options}    esac
     if [[ "$current" != -* ]]; then
         case "$command" in
-        run|walk|image)
+        run|walk|explore|image)
             words="$("${{COMP_WORDS[0]}}" completion guests 2>/dev/null)"
             COMPREPLY=($(compgen -W "$words" -- "$current") $(compgen -f -- "$current"))
             return ;;
