@@ -1,5 +1,6 @@
 #include "bench/memory.hpp"
 
+#include "bench/memory_counts.hpp"
 #include "cli/launch_options.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
@@ -11,6 +12,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cmath>
 
 namespace twofold::vmm {
 
@@ -41,6 +44,29 @@ constexpr std::array memory_yardsticks{
                     "an entry"},
 };
 
+/// What figures of the guest `memory` are called before the number that they grow with.
+struct GrowthName {
+    std::string_view infix;
+    std::string_view by;
+};
+constexpr std::array growth_names{GrowthName{"_m", "MiB touched"},
+                                  GrowthName{"_depth_", "generations"},
+                                  GrowthName{"_number_", "clones"}};
+
+/// From a name like clone_depth_3; nothing when it is another.
+std::optional<Growth> growth_of(std::string_view name) {
+    for (auto const& [infix, by] : growth_names) {
+        auto const at = name.rfind(infix);
+        if (at == name.npos) continue;
+        auto const digits = name.substr(at + infix.size());
+        std::uint64_t number = 0;
+        auto const [end, error] = std::from_chars(digits.begin(), digits.end(), number);
+        if (error != std::errc{} || end != digits.end()) continue;
+        return Growth{std::string{name.substr(0, at)}, std::string{by}, number};
+    }
+    return std::nullopt;
+}
+
 /// A launch of the benchmark, with what its clones are expected to hold.
 struct FrameCase {
     std::uint64_t clones;
@@ -49,8 +75,7 @@ struct FrameCase {
     /// Three frames a clone: the root of its EPT, its VMCS, and the hypervisor's record of it. One
     /// that writes has its own tables on two levels and for each 512 pages, and the pages.
     [[nodiscard]] std::uint64_t closed_form(std::uint64_t base) const {
-        std::uint64_t const tables = pages == 0 ? 0 : 2 + (pages + 511) / 512;
-        return base + clones * (3 + tables + pages);
+        return base + clones * (3 + tables_of_clone(pages) + pages);
     }
     /// When the last clone has written its last page, and room to spare.
     [[nodiscard]] std::uint64_t ticks() const {
@@ -91,6 +116,8 @@ class MemoryBenchmark {
             plan_.guests.back().weight = 1;
         }
         launch();
+        for (auto& one : memory_counts())
+            results_.push_back(std::move(one));
         return std::move(results_);
     }
 
@@ -139,6 +166,7 @@ class MemoryBenchmark {
             put(std::string{yardstick.name}, "ticks", figure(guests[0], yardstick.figure),
                 yardstick.floor, yardstick.goal, memory_source, yardstick.note);
         }
+        put_clone_growth();
         put("first_write_4k", "ticks", figure(guests[4], "first_write_4k"), 565, 800, memory_source,
             "first write to a page, zeroed then");
         put("first_write_4k_stock", "ticks", figure(guests[5], "first_write_4k"), 53, 200,
@@ -153,7 +181,17 @@ class MemoryBenchmark {
         read_frames(report);
     }
 
-    /// All other figures, as they are called.
+    /// The first two figures are the clone's, with little and with much memory touched.
+    void put_clone_growth() {
+        auto const little = results_[0].value;
+        auto const much = results_[1].value;
+        std::optional<double> percent;
+        if (little && much) percent = 100 * std::abs(*much - *little) / *little;
+        put("clone_growth", "%", percent, 0, 2, memory_source,
+            "by how much a clone's ticks differ between 16 and 512 MiB");
+    }
+
+    /// All other figures, as they are called, in tables of what they grow with.
     void read_growth(std::vector<GuestReport> const& guests) {
         for (auto const& guest : guests) {
             if (guest.name != "memory") continue;
@@ -162,6 +200,8 @@ class MemoryBenchmark {
                 put(one.name + (with_bits ? "_ad_on" : ""), "ticks", static_cast<double>(one.value),
                     {}, {}, memory_source,
                     with_bits ? "EPT A/D on: the walk behind a clone writes to guest tables" : "");
+                results_.back().growth = growth_of(one.name);
+                if (results_.back().growth && with_bits) results_.back().growth->figure += "_ad_on";
             }
         }
     }
@@ -184,7 +224,13 @@ class MemoryBenchmark {
             put(fmt::format("frames_{}_clones_{}_pages", one.clones, one.pages), "frames",
                 static_cast<double>(in_use[i]), expected, expected, count_source,
                 fmt::format("closed form: {} + N x (3 + tables + W)", in_use[0]));
+            results_.back().exact = true;
         }
+        auto const& silent = frame_cases[1];
+        put("frames_a_clone", "frames",
+            (static_cast<double>(in_use[1]) - static_cast<double>(in_use[0])) /
+                static_cast<double>(silent.clones),
+            3, 3, count_source, "a clone that writes nothing: root, VMCS, the record of it");
     }
     static GuestReport const& report_of(RunReport const& report, std::uint64_t number) {
         return *std::ranges::lower_bound(report.guests(), number, {}, &GuestReport::number);

@@ -4,7 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <vector>
 
 namespace twofold::vmm {
 
@@ -33,6 +36,59 @@ Cell verdict(BenchmarkResult const& result, Style const& style) {
     return {"MISSED", false, [&style](std::string_view text) { return style.bad(text); }};
 }
 
+/// What the figures of one table grow with downwards, the figures beside each other.
+class GrowthTable {
+  public:
+    explicit GrowthTable(std::string by) : by_(std::move(by)) {}
+
+    [[nodiscard]] std::string const& by() const { return by_; }
+    void add(Growth const& growth, std::optional<double> value) {
+        if (std::ranges::find(figures_, growth.figure) == figures_.end())
+            figures_.push_back(growth.figure);
+        rows_[growth.at][growth.figure] = number_text(value);
+    }
+    [[nodiscard]] std::string text(Style const& style) const {
+        auto const heading = [&style](std::string_view text) { return style.heading(text); };
+        Table table;
+        std::vector<Cell> names{{by_, true, heading}};
+        for (auto const& figure : figures_)
+            names.push_back({figure, true, heading});
+        table.add(std::move(names));
+        for (auto const& [at, values] : rows_) {
+            std::vector<Cell> row{number_cell(grouped(at))};
+            for (auto const& figure : figures_) {
+                auto const value = values.find(figure);
+                row.push_back(number_cell(value == values.end() ? "" : value->second));
+            }
+            table.add(std::move(row));
+        }
+        return table.render();
+    }
+
+  private:
+    std::string by_;
+    std::vector<std::string> figures_;
+    std::map<std::uint64_t, std::map<std::string, std::string>> rows_;
+};
+
+std::string growth_text(std::span<BenchmarkResult const> results, Style const& style) {
+    std::vector<GrowthTable> tables;
+    for (auto const& result : results) {
+        if (!result.growth) continue;
+        auto found = std::ranges::find(tables, result.growth->by, &GrowthTable::by);
+        if (found == tables.end()) found = tables.emplace(tables.end(), result.growth->by);
+        found->add(*result.growth, result.value);
+    }
+    std::string text;
+    for (auto const& table : tables)
+        text += '\n' + table.text(style);
+    return text;
+}
+
+Json growth_json(Growth const& growth) {
+    return {{"figure", growth.figure}, {"by", growth.by}, {"at", growth.at}};
+}
+
 } // namespace
 
 std::string benchmark_text(std::span<BenchmarkResult const> results, Style const& style) {
@@ -47,6 +103,7 @@ std::string benchmark_text(std::span<BenchmarkResult const> results, Style const
                {"KVM", true, heading},
                {"note", false, heading}});
     for (auto const& result : results) {
+        if (result.growth) continue;
         table.add({{result.name},
                    number_cell(number_text(result.value)),
                    {result.unit},
@@ -56,7 +113,7 @@ std::string benchmark_text(std::span<BenchmarkResult const> results, Style const
                    number_cell(number_text(result.peer)),
                    {result.note}});
     }
-    return table.render();
+    return table.render() + growth_text(results, style);
 }
 
 Json benchmark_json(std::span<BenchmarkResult const> results) {
@@ -68,7 +125,9 @@ Json benchmark_json(std::span<BenchmarkResult const> results) {
                          {"floor", number_json(result.floor)},
                          {"peer", number_json(result.peer)},
                          {"goal", number_json(result.goal)},
+                         {"exact", result.exact},
                          {"source", result.source}});
+        if (result.growth) array.back()["growth"] = growth_json(*result.growth);
     }
     return {{"results", array}};
 }

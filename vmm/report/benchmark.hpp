@@ -5,12 +5,20 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace twofold::vmm {
+
+/// Where a figure stands among others of its kind: `figure` with `at` of what `by` names.
+struct Growth {
+    std::string figure;
+    std::string by;
+    std::uint64_t at;
+};
 
 /// A figure and what it is measured against, all in `unit`. What is not known is left empty.
 struct BenchmarkResult {
@@ -21,20 +29,29 @@ struct BenchmarkResult {
     std::optional<double> floor;
     /// What Linux KVM takes for it on the same machine.
     std::optional<double> peer;
-    /// What must not be exceeded.
+    /// What must not be exceeded, or with `exact` what it must be.
     std::optional<double> goal;
     /// How it was measured.
     std::string source;
     /// What is in it, for people.
     std::string note;
+    /// The goal is a prediction: fewer is as wrong as more.
+    bool exact = false;
+    /// It stands in a table of its kind, beside what it grows with.
+    std::optional<Growth> growth = std::nullopt;
 
     /// False when there is a goal that the value misses, or no value for it.
-    [[nodiscard]] bool reached() const { return !goal || (value && *value <= *goal); }
+    [[nodiscard]] bool reached() const {
+        if (!goal) return true;
+        return value && (exact ? *value == *goal : *value <= *goal);
+    }
 };
 
+/// A table of the figures, and one for each thing that some of them grow with.
 std::string benchmark_text(std::span<BenchmarkResult const> results, Style const& style);
 
-/// {"results":[{name, unit, value, floor, peer, goal, source}]}, null for what is not known.
+/// {"results":[{name, unit, value, floor, peer, goal, exact, source}]}, null for what is not known;
+/// growth:{figure, by, at} where there is such a thing.
 nlohmann::ordered_json benchmark_json(std::span<BenchmarkResult const> results);
 
 } // namespace twofold::vmm
