@@ -8,8 +8,8 @@
 
 namespace twofold::hv {
 
-/// "Layout of the FXSAVE Area in 64-Bit Mode": control word at 0, MXCSR at 24. All vector state that
-/// a guest has: CR4.OSXSAVE is not for guests, so AVX is not either.
+/// "Layout of the FXSAVE Area in 64-Bit Mode": control word at 0, MXCSR at 24. All vector state
+/// that a guest has: CR4.OSXSAVE is not for guests, so AVX is not either.
 struct alignas(16) FxsaveArea {
     std::uint16_t control;
     std::array<std::uint8_t, 22> before_mxcsr;
