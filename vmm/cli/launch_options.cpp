@@ -171,18 +171,22 @@ void EngineOptionTexts::add_to(CLI::App& command) {
         ->type_name("SIZE");
 }
 
-std::unique_ptr<Engine> EngineOptionTexts::make_kvm() const {
-    if (!cpu.empty() || !machine_memory.empty())
-        throw UsageError{"--cpu and --machine-memory are for engines that emulate a machine"};
+kvm::RunOptions kvm_run_options(std::string const& lazy_by, std::uint64_t fault_window) {
     if (lazy_by != "kernel" && lazy_by != "userfault")
         throw UsageError{fmt::format("--lazy-by: '{}' is neither kernel nor userfault", lazy_by)};
     if (!std::has_single_bit(fault_window) || fault_window > 256)
         throw UsageError{
             fmt::format("--fault-window: {} is not a power of two from 1 to 256", fault_window)};
-    return std::make_unique<KvmEngine>(kvm::RunOptions{
-        .lazy_by = lazy_by == "kernel" ? kvm::LazyBy::kernel : kvm::LazyBy::userfault,
-        .fault_window = fault_window,
-        .board = board.options()});
+    return {.lazy_by = lazy_by == "kernel" ? kvm::LazyBy::kernel : kvm::LazyBy::userfault,
+            .fault_window = fault_window};
+}
+
+std::unique_ptr<Engine> EngineOptionTexts::make_kvm() const {
+    if (!cpu.empty() || !machine_memory.empty())
+        throw UsageError{"--cpu and --machine-memory are for engines that emulate a machine"};
+    auto options = kvm_run_options(lazy_by, fault_window);
+    options.board = board.options();
+    return std::make_unique<KvmEngine>(std::move(options));
 }
 
 std::unique_ptr<Engine> EngineOptionTexts::make(unsigned trace_windows) const {

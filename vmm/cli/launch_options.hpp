@@ -5,6 +5,7 @@
 #include "cli/memory_options.hpp"
 #include "engine/engine.hpp"
 #include "image/launch_plan.hpp"
+#include "kvm/run_options.hpp"
 
 #include <memory>
 #include <optional>
@@ -74,6 +75,9 @@ struct LaunchOptions {
     void add_several_to(CLI::App& command);
     [[nodiscard]] LaunchPlan plan() const;
 };
+
+/// Of --lazy-by and --fault-window. Throws UsageError for values that there are not.
+kvm::RunOptions kvm_run_options(std::string const& lazy_by, std::uint64_t fault_window);
 
 /// The values that an option takes, for --help and for completion.
 inline constexpr char const* page_size_values = "4k|2m|1g";

@@ -31,6 +31,8 @@ struct SnapshotOptions {
     std::vector<std::string> arguments;
     std::uint64_t after_exits = 0;
     std::string timeout = "60";
+    std::string lazy_by = "kernel";
+    std::uint64_t fault_window = 16;
     bool quiet = false;
     GuestOptionTexts how;
     BoardOptionTexts board;
@@ -73,7 +75,9 @@ int restore_snapshot(Context& context, SnapshotOptions const& options) {
                    .memory_bytes = head.memory_bytes,
                    .guest_page = PageSize{head.guest_page_shift},
                    .time_limit = parse_seconds("--timeout", options.timeout)};
-    return run_under_kvm(context, std::move(plan), {.restore_from = options.file}, options.quiet);
+    auto run = kvm_run_options(options.lazy_by, options.fault_window);
+    run.restore_from = options.file;
+    return run_under_kvm(context, std::move(plan), run, options.quiet);
 }
 
 void add_file_and_quiet(CLI::App& command, SnapshotOptions& options) {
@@ -110,6 +114,16 @@ void add_snapshot_command(CLI::App& application, Action& chosen) {
     add_file_and_quiet(*restore, *options);
     restore->add_option("--timeout", options->timeout, "Stop it after S seconds; 0: never [60]")
         ->type_name("S");
+    restore
+        ->add_option("--lazy-by", options->lazy_by,
+                     "Who brings in memory at its first touch: the kernel, or a handler of this "
+                     "program's by userfaultfd, which counts and times each [kernel]")
+        ->type_name("kernel|userfault");
+    restore
+        ->add_option("--fault-window", options->fault_window,
+                     "Pages of 4K that this handler brings in at one fault, a power of two up to "
+                     "256 [16]")
+        ->type_name("N");
     restore->callback([options, &chosen] {
         chosen = [options](Context& context) { return restore_snapshot(context, *options); };
     });

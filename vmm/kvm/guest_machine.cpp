@@ -28,7 +28,7 @@ GuestMachine::GuestMachine(GuestPlan const& plan, RunOptions const& options)
 }
 
 std::string GuestMachine::arrange_memory(GuestPlan const& plan, RunOptions const& options) {
-    if (snapshot) {
+    if (snapshot && options.lazy_by == LazyBy::kernel) {
         auto const pages = snapshot->touched_pages();
         prefetch(*ram, pages);
         return fmt::format("from a snapshot, {} pages beforehand", pages.size());
@@ -40,9 +40,15 @@ std::string GuestMachine::arrange_memory(GuestPlan const& plan, RunOptions const
     if (options.lazy_by == LazyBy::kernel) return "lazy, by the kernel";
     auto userfault = FaultHandler::open_userfault();
     if (!userfault) return "lazy, by the kernel: " + userfault.error();
-    faults = std::make_unique<FaultHandler>(std::move(*userfault), ram->bytes(),
-                                            PageSource{.window = options.fault_window});
-    return fmt::format("lazy, by userfaultfd, {} pages a fault", options.fault_window);
+    PageSource from{.window = options.fault_window};
+    if (snapshot) {
+        source = std::move(ram);
+        ram.emplace(GuestRam::zeroed(source->bytes().size(), page_4k));
+        from.contents = source->bytes();
+    }
+    faults = std::make_unique<FaultHandler>(std::move(*userfault), ram->bytes(), from);
+    return fmt::format("lazy{}, by userfaultfd, {} pages a fault",
+                       snapshot ? ", from a snapshot" : "", options.fault_window);
 }
 
 void GuestMachine::leave_tables(BoardOptions const& options) {

@@ -42,6 +42,8 @@ struct GuestMachine {
     std::string name;
     PageSize page;
     std::optional<SnapshotFile> snapshot;
+    /// What faults are answered from, when it is not the memory itself.
+    std::optional<GuestRam> source;
     std::optional<GuestRam> ram;
     Device device;
     Machine machine{device};

@@ -112,6 +112,15 @@ void FaultHandler::answer(std::uint64_t address, bool write) {
     statistics_.count(write, pages, read_ticks() - arrived);
 }
 
+/// The source's bytes from `begin` on. They are read here first: where a file was cut off, the
+/// kernel would only fail to copy, whereas a read of ours gets what the process has arranged for
+/// that.
+std::byte const* FaultHandler::source(std::uint64_t begin, std::uint64_t end) const {
+    for (std::uint64_t at = begin; at < end; at += page_4k.bytes())
+        (void)*const_cast<std::byte const volatile*>(&source_.contents[at]);
+    return source_.contents.data() + begin;
+}
+
 /// Fills what is missing of [begin, end), offsets in the memory. Returns how many pages it filled.
 std::uint64_t FaultHandler::bring_in(std::uint64_t begin, std::uint64_t end, bool write) {
     auto const base = reinterpret_cast<std::uint64_t>(memory_.data());
@@ -123,8 +132,7 @@ std::uint64_t FaultHandler::bring_in(std::uint64_t begin, std::uint64_t end, boo
             (void)ioctl(userfault_.get(), UFFDIO_ZEROPAGE, &zero);
             done = zero.zeropage;
         } else {
-            auto const* const from =
-                source_.contents.empty() ? zeros(end - at) : source_.contents.data() + at;
+            auto const* const from = source_.contents.empty() ? zeros(end - at) : source(at, end);
             uffdio_copy copy{.dst = base + at,
                              .src = reinterpret_cast<std::uint64_t>(from),
                              .len = end - at,

@@ -41,6 +41,7 @@ class FaultHandler {
   private:
     void serve();
     void answer(std::uint64_t address, bool write);
+    [[nodiscard]] std::byte const* source(std::uint64_t begin, std::uint64_t end) const;
     std::uint64_t bring_in(std::uint64_t begin, std::uint64_t end, bool write);
 
     FileDescriptor userfault_;
