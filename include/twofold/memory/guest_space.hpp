@@ -204,8 +204,9 @@ class GuestSpace : public SpaceLink {
     resolve_read(Violation const& violation);
     [[gnu::noinline]] std::expected<Resolution, SpaceError>
     resolve_write_slowly(Gpa gpa, Access access = Access::write);
+    [[gnu::noinline]] std::expected<Resolution, SpaceError> fill_from_pool(Hpa slot);
+    std::expected<Resolution, SpaceError> fill_empty_slot(Hpa slot, Hpa zeroed);
     bool find_private_empty_slot(Gpa gpa, Hpa& slot);
-    bool take_zeroed_frame(Hpa& frame);
     std::expected<Resolution, SpaceError> make_executable(Slot<Ept> const& slot, Gpa gpa);
     std::expected<Resolution, SpaceError> fill(Slot<Ept> const& slot, Gpa gpa, Access access);
     struct LeafFrame {

@@ -15,8 +15,22 @@ std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::resolve(Violation
     if (!find_private_empty_slot(violation.gpa, slot))
         return writes ? resolve_write_slowly(violation.gpa) : resolve_read(violation);
     Hpa frame;
-    if (!take_zeroed_frame(frame)) return std::unexpected(SpaceError::out_of_frames);
-    (void)memory_.write(slot, Entry::to_frame(frame.value(), 1, read_write_execute).word());
+    if (options_.stock == nullptr || !options_.stock->take(frame)) return fill_from_pool(slot);
+    return fill_empty_slot(slot, frame);
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+std::expected<Resolution, SpaceError> GuestSpace<Ept, Memory>::fill_from_pool(Hpa slot) {
+    Hpa frame;
+    if (!pool_->take(frame)) return std::unexpected(SpaceError::out_of_frames);
+    memory_.zero(frame, page_4k.bytes());
+    return fill_empty_slot(slot, frame);
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+[[gnu::always_inline]] inline std::expected<Resolution, SpaceError>
+GuestSpace<Ept, Memory>::fill_empty_slot(Hpa slot, Hpa zeroed) {
+    (void)memory_.write(slot, Entry::to_frame(zeroed.value(), 1, read_write_execute).word());
     ++frames_;
     return Resolution{Resolution::Kind::zero_filled, {}};
 }
@@ -53,14 +67,6 @@ template <PagingFormat Ept, HostMemory Memory>
     }
     slot = table + Ept::index(gpa, 1) * sizeof(Word);
     return *memory_.template read<Word>(slot) == 0; // not even swapped out
-}
-
-template <PagingFormat Ept, HostMemory Memory>
-[[gnu::always_inline]] inline bool GuestSpace<Ept, Memory>::take_zeroed_frame(Hpa& frame) {
-    if (options_.stock != nullptr && options_.stock->take(frame)) return true;
-    if (!pool_->take(frame)) return false;
-    memory_.zero(frame, page_4k.bytes());
-    return true;
 }
 
 template <PagingFormat Ept, HostMemory Memory>
