@@ -134,7 +134,8 @@ GuestPlan GuestOptionTexts::plan(std::string const& guest,
     auto const file = find_guest(guest);
     plan.arguments.insert(plan.arguments.begin(), file.stem().string());
     plan.elf = read_file(file, largest_guest_file);
-    check_file(plan, file);
+    plan.boot = boot.plan(plan.elf);
+    if (!plan.boot) check_file(plan, file);
     return plan;
 }
 
@@ -232,6 +233,7 @@ void LaunchOptions::add_to(CLI::App& command) {
 
 void LaunchOptions::add_several_to(CLI::App& command) {
     add_to(command);
+    how.boot.add_to(command);
     auto* const more =
         command
             .add_option("--with", with,

@@ -24,6 +24,7 @@ Examples:
   twofold run touch --populate eager -- 1000
   twofold run clone --clones 3
   twofold run clone --with hello --with 'hello --exit 3' --weights 3,1,1
+  twofold run ./vmlinuz --engine kvm --initrd initrd.img -- console=ttyS0
   twofold run ./my-kernel.elf --timeout 10 --json run.json
   twofold run hello --quiet > console.txt)";
 
@@ -53,7 +54,9 @@ nlohmann::ordered_json document(Session const& session, Engine const& engine,
 
 int run(Context& context, RunOptions const& options) {
     auto const plan = options.launch.plan();
-    auto const engine = options.launch.on.make();
+    auto on = options.launch.on;
+    on.board.for_a_pc_kernel = plan.guests.front().boot.has_value();
+    auto const engine = on.make();
     JsonOutput const json{options.json};
     Output& console_output = json.is_standard_output() ? context.outputs.err : context.outputs.out;
 
