@@ -50,6 +50,7 @@ struct EngineOptionTexts {
     std::string lazy_by = "kernel";
     std::uint64_t fault_window = 16;
     BoardOptionTexts board;
+    std::string gdb;
 
     void add_to(CLI::App& command);
 

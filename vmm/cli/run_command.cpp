@@ -52,6 +52,13 @@ nlohmann::ordered_json document(Session const& session, Engine const& engine,
     return json;
 }
 
+/// Where to reach what waits for a debugger; of engines that say more nothing is wanted.
+std::function<void(std::string_view)> announced_by(Context& context, EngineOptionTexts const& on) {
+    if (on.gdb.empty()) return {};
+    return
+        [&context](std::string_view line) { context.outputs.err.write(fmt::format("{}\n", line)); };
+}
+
 int run(Context& context, RunOptions const& options) {
     auto const plan = options.launch.plan();
     auto on = options.launch.on;
@@ -72,7 +79,8 @@ int run(Context& context, RunOptions const& options) {
                              console_output.write(text);
                              if (json.wanted()) console += text;
                          },
-                     .raw = options.raw}};
+                     .raw = options.raw,
+                     .engine_line = announced_by(context, options.launch.on)}};
     Run* const run = &session.run();
     finish_all(loop, {&run, 1}, progress.ticker());
     session.finish();

@@ -45,6 +45,7 @@ GuestRun::GuestRun(GuestPlan const& plan, RunOptions const& options, Sinks sinks
 GuestRun::~GuestRun() {
     loop_.forget(outbox_.descriptor());
     outbox_.close();
+    if (machine_) machine_->debugger.reset();
     if (machine_) machine_->group.reset();
     // KVM takes milliseconds to put a machine away, and none when its process ends.
     static auto& left_to_the_end = *new std::vector<std::unique_ptr<GuestMachine>>;
@@ -89,6 +90,11 @@ void GuestRun::start_thread() {
     if (options_.board.pc) machine.group->end_at_rest();
     if (machine.snapshot) machine.board->set_state(machine.snapshot->head().board);
     if (options_.freeze_after) machine.group->freeze_after(*options_.freeze_after);
+    if (options_.debugger) {
+        machine.debug_by(options_.debugger);
+        if (sinks_.engine_line)
+            sinks_.engine_line("waiting for gdb: target remote " + options_.debugger->address());
+    }
     machine.group->start(
         [confined = options_.confined, disk = !options_.board.disk.file.empty()] {
             if (confined) confine_thread(disk ? MayWrite::disk : MayWrite::nothing);
@@ -102,6 +108,7 @@ void GuestRun::start_thread() {
             outbox_.put_report(end_record());
             outbox_.finish();
         });
+    if (machine.debugger) machine.debugger->start();
 }
 
 /// What outlives the run: written here, for the guest's thread may not open files.
