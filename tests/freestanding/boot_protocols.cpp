@@ -1,11 +1,7 @@
 // The loaders of all boot protocols compile without an operating system: this file is compiled as
 // hv/ is, and nothing of it runs.
-#include <twofold/load/boot_protocol.hpp>
 #include <twofold/load/load_error_text.hpp>
-#include <twofold/load/load_linux.hpp>
-#include <twofold/load/load_multiboot.hpp>
-#include <twofold/load/load_pvh.hpp>
-#include <twofold/load/load_raw.hpp>
+#include <twofold/load/load_foreign.hpp>
 
 namespace twofold::freestanding {
 
@@ -22,12 +18,7 @@ LoadedKernel<Memory> load(std::span<std::byte const> file, BootOptions const& op
                           Memory& memory) {
     auto const protocol = detect_boot_protocol(file);
     if (!protocol) return std::unexpected(LoadFailure<int>{protocol.error()});
-    switch (*protocol) {
-    case BootProtocol::multiboot: return load_multiboot(file, options, memory);
-    case BootProtocol::pvh: return load_pvh(file, options, memory);
-    case BootProtocol::linux_kernel: return load_linux(file, options, memory);
-    default: return load_raw(file, {Gpa{0x7c00}}, options, memory);
-    }
+    return load_foreign(file, *protocol, {Gpa{0x7c00}}, options, memory);
 }
 
 } // namespace twofold::freestanding

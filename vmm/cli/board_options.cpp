@@ -63,7 +63,8 @@ kvm::BoardOptions BoardOptionTexts::options() const {
         throw UsageError{"--cpus: several processors need --devices pc, for they are woken through "
                          "its local APICs"};
     if (!disk.empty() && devices == "bare") throw UsageError{"--disk: a disk needs --devices pc"};
-    return {.pc = devices == "pc" || cpus > 1 || !disk.empty(),
+    return {.pc = devices == "pc" || cpus > 1 || !disk.empty() ||
+                  (devices.empty() && for_a_pc_kernel),
             .processors = cpus,
             .unknown = parse_unknown_io(unknown_io),
             .disk = {.file = disk, .read_only = disk_read_only}};

@@ -17,6 +17,8 @@ struct BoardOptionTexts {
     std::string unknown_io;
     std::string disk;
     bool disk_read_only = false;
+    /// The kernel is not of the family: it gets a PC's devices unless it is to have others.
+    bool for_a_pc_kernel = false;
 
     void add_to(CLI::App& command);
     /// The disk, for commands whose guests can have one.

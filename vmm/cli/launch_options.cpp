@@ -134,7 +134,8 @@ GuestPlan GuestOptionTexts::plan(std::string const& guest,
     auto const file = find_guest(guest);
     plan.arguments.insert(plan.arguments.begin(), file.stem().string());
     plan.elf = read_file(file, largest_guest_file);
-    check_file(plan, file);
+    plan.boot = boot.plan(plan.elf);
+    if (!plan.boot) check_file(plan, file);
     return plan;
 }
 
@@ -186,6 +187,7 @@ std::unique_ptr<Engine> EngineOptionTexts::make_kvm() const {
         throw UsageError{"--cpu and --machine-memory are for engines that emulate a machine"};
     auto options = kvm_run_options(lazy_by, fault_window);
     options.board = board.options();
+    if (!gdb.empty()) options.debugger = std::make_shared<GdbServer>(gdb);
     return std::make_unique<KvmEngine>(std::move(options));
 }
 
@@ -194,6 +196,7 @@ std::unique_ptr<Engine> EngineOptionTexts::make(unsigned trace_windows) const {
         throw UsageError{"--check needs --engine bochs: it prints what it reads"};
     if (engine == "kvm" || (engine == "auto" && kvm::why_unusable().empty())) return make_kvm();
     board.check_not_given();
+    if (!gdb.empty()) throw UsageError{"--gdb needs --engine kvm"};
     std::optional<std::uint64_t> memory;
     if (!machine_memory.empty()) {
         memory = parse_size("--machine-memory", machine_memory);
@@ -232,6 +235,13 @@ void LaunchOptions::add_to(CLI::App& command) {
 
 void LaunchOptions::add_several_to(CLI::App& command) {
     add_to(command);
+    how.boot.add_to(command);
+    command
+        .add_option("--gdb", on.gdb,
+                    "Under KVM, wait for gdb before the guest's first instruction: at a port of "
+                    "this machine (0: one that is free) or at a socket that is made. No time limit "
+                    "then applies")
+        ->type_name("PORT|SOCKET");
     auto* const more =
         command
             .add_option("--with", with,
@@ -256,6 +266,7 @@ void LaunchOptions::add_several_to(CLI::App& command) {
 LaunchPlan LaunchOptions::plan() const {
     LaunchPlan plan;
     plan.guests.push_back(how.plan(guest, arguments));
+    if (!on.gdb.empty()) plan.guests.front().time_limit = {};
     plan.native = how.native;
     plan.memory = memory.plan();
     if (memory.any() && on.engine != "bochs")

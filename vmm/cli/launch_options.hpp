@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/board_options.hpp"
+#include "cli/boot_options.hpp"
 #include "cli/memory_options.hpp"
 #include "engine/engine.hpp"
 #include "image/launch_plan.hpp"
@@ -30,6 +31,7 @@ struct GuestOptionTexts {
     std::uint16_t clones = 0;
     bool zeroed_stock = false;
     bool native = false;
+    BootOptionTexts boot;
 
     void add_to(CLI::App& command);
 
@@ -48,6 +50,7 @@ struct EngineOptionTexts {
     std::string lazy_by = "kernel";
     std::uint64_t fault_window = 16;
     BoardOptionTexts board;
+    std::string gdb;
 
     void add_to(CLI::App& command);
 

@@ -24,6 +24,7 @@ Examples:
   twofold run touch --populate eager -- 1000
   twofold run clone --clones 3
   twofold run clone --with hello --with 'hello --exit 3' --weights 3,1,1
+  twofold run ./vmlinuz --engine kvm --initrd initrd.img -- console=ttyS0
   twofold run ./my-kernel.elf --timeout 10 --json run.json
   twofold run hello --quiet > console.txt)";
 
@@ -51,9 +52,18 @@ nlohmann::ordered_json document(Session const& session, Engine const& engine,
     return json;
 }
 
+/// Where to reach what waits for a debugger; of engines that say more nothing is wanted.
+std::function<void(std::string_view)> announced_by(Context& context, EngineOptionTexts const& on) {
+    if (on.gdb.empty()) return {};
+    return
+        [&context](std::string_view line) { context.outputs.err.write(fmt::format("{}\n", line)); };
+}
+
 int run(Context& context, RunOptions const& options) {
     auto const plan = options.launch.plan();
-    auto const engine = options.launch.on.make();
+    auto on = options.launch.on;
+    on.board.for_a_pc_kernel = plan.guests.front().boot.has_value();
+    auto const engine = on.make();
     JsonOutput const json{options.json};
     Output& console_output = json.is_standard_output() ? context.outputs.err : context.outputs.out;
 
@@ -69,7 +79,8 @@ int run(Context& context, RunOptions const& options) {
                              console_output.write(text);
                              if (json.wanted()) console += text;
                          },
-                     .raw = options.raw}};
+                     .raw = options.raw,
+                     .engine_line = announced_by(context, options.launch.on)}};
     Run* const run = &session.run();
     finish_all(loop, {&run, 1}, progress.ticker());
     session.finish();

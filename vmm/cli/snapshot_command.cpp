@@ -57,11 +57,12 @@ int run_under_kvm(Context& context, GuestPlan plan, kvm::RunOptions const& optio
 
 int save_snapshot(Context& context, SnapshotOptions const& options) {
     auto plan = options.how.plan(options.guest, options.arguments);
-    int const status = run_under_kvm(context, std::move(plan),
-                                     {.board = options.board.options(),
-                                      .freeze_after = options.after_exits,
-                                      .save_to = options.file},
-                                     options.quiet);
+    auto board = options.board;
+    board.for_a_pc_kernel = plan.boot.has_value();
+    int const status = run_under_kvm(
+        context, std::move(plan),
+        {.board = board.options(), .freeze_after = options.after_exits, .save_to = options.file},
+        options.quiet);
     if (status == exit_success && !options.quiet)
         context.outputs.err.write(fmt::format("saved to {}\n", options.file));
     return status;
@@ -105,6 +106,7 @@ void add_snapshot_command(CLI::App& application, Action& chosen) {
                      "Freeze it after N exits to this program; 0: before its first instruction [0]")
         ->type_name("N");
     options->how.add_to(*save);
+    options->how.boot.add_to(*save);
     options->board.add_to(*save);
     save->callback([options, &chosen] {
         chosen = [options](Context& context) { return save_snapshot(context, *options); };

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -48,18 +49,22 @@ bool receive_from_debugger(int connection, GdbSession& session) {
     return true;
 }
 
-/// One wait and what follows from it. False when the debugger is gone.
-bool serve_once(int connection, DebugTarget& target, GdbSession& session) {
+/// Waits for one of them, and says by `revents` for which.
+void wait_for_any(std::span<pollfd> waited) {
+    while (::poll(waited.data(), waited.size(), -1) < 0)
+        if (errno != EINTR) throw SystemFailure{"can't wait for the debugger", errno};
+}
+
+/// One wait and what follows from it. False when the debugger is gone, or `end` can be read.
+bool serve_once(int connection, int end, DebugTarget& target, GdbSession& session) {
     bool const running = session.state() == GdbSession::State::running;
-    std::array<pollfd, 2> waited{pollfd{connection, POLLIN, 0},
-                                 pollfd{running ? target.stop_descriptor() : -1, POLLIN, 0}};
-    if (::poll(waited.data(), waited.size(), -1) < 0) {
-        if (errno == EINTR) return true;
-        throw SystemFailure{"can't wait for the debugger", errno};
-    }
+    std::array<pollfd, 3> waited{pollfd{connection, POLLIN, 0},
+                                 pollfd{running ? target.stop_descriptor() : -1, POLLIN, 0},
+                                 pollfd{end, POLLIN, 0}};
+    wait_for_any(waited);
     if (waited[1].revents != 0) session.target_stopped();
     bool const there = waited[0].revents == 0 || receive_from_debugger(connection, session);
-    return send_to_debugger(connection, session.take_output()) && there;
+    return send_to_debugger(connection, session.take_output()) && there && waited[2].revents == 0;
 }
 
 bool is_over(GdbSession::State state) {
@@ -68,7 +73,8 @@ bool is_over(GdbSession::State state) {
 
 } // namespace
 
-GdbServer::GdbServer(std::string const& where) {
+GdbServer::GdbServer(std::string const& where) : end_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!end_.open()) throw SystemFailure{"can't make an event for the debugger", errno};
     bool const is_port =
         !where.empty() && std::ranges::all_of(where, [](char c) { return c >= '0' && c <= '9'; });
     if (!is_port) {
@@ -120,7 +126,12 @@ void GdbServer::listen_on_path(std::string const& path) {
     address_ = path;
 }
 
+void GdbServer::end() { (void)eventfd_write(end_.get(), 1); }
+
 GdbSession::State GdbServer::serve(DebugTarget& target) {
+    std::array<pollfd, 2> waited{pollfd{listener_.get(), POLLIN, 0}, pollfd{end_.get(), POLLIN, 0}};
+    wait_for_any(waited);
+    if (waited[1].revents != 0) return GdbSession::State::detached;
     FileDescriptor const connection{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     if (!connection.open()) throw SystemFailure{"can't accept the debugger's connection", errno};
     int const on = 1;
@@ -128,7 +139,7 @@ GdbSession::State GdbServer::serve(DebugTarget& target) {
     ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 
     GdbSession session{target};
-    while (serve_once(connection.get(), target, session))
+    while (serve_once(connection.get(), end_.get(), target, session))
         if (is_over(session.state())) return session.state();
     if (session.state() != GdbSession::State::ended && !is_over(session.state())) session.let_go();
     return session.state();

@@ -26,12 +26,15 @@ class GdbServer {
     /// Waits for a debugger, and serves it until the target is killed or has ended, or the debugger
     /// detached or is gone; the latter two let the target run on. `target` stands still.
     GdbSession::State serve(DebugTarget& target);
+    /// For another thread: serve() tells the debugger of a stop that has come already, and returns.
+    void end();
 
   private:
     void listen_on_port(std::uint16_t port);
     void listen_on_path(std::string const& path);
 
     FileDescriptor listener_;
+    FileDescriptor end_;
     std::string address_;
     /// Of the socket's file, to be removed at the end.
     std::string path_;

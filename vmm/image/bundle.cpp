@@ -1,6 +1,10 @@
 #include "image/bundle.hpp"
 
+#include "system/failure.hpp"
+
 #include <twofold/arch/bits.hpp>
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
@@ -57,6 +61,13 @@ std::uint64_t append_elf(Layout& layout, GuestPlan const& guest,
     return files.emplace_back(&guest, layout.append(guest.elf, file_alignment)).second;
 }
 
+void require_family(GuestPlan const& guest) {
+    if (!guest.boot) return;
+    throw UsageError{fmt::format("{} is booted by the protocol {}; the hypervisor runs kernels of "
+                                 "the family: --engine kvm runs it",
+                                 guest.name(), name_of(guest.boot->protocol))};
+}
+
 abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest, std::uint64_t elf_offset) {
     std::string const line = command_line(guest);
     return {
@@ -96,6 +107,7 @@ std::vector<std::byte> make_bundle(LaunchPlan const& plan, std::uint64_t ticks_p
                   });
     std::vector<std::pair<GuestPlan const*, std::uint64_t>> files;
     for (auto const& guest : plan.guests) {
+        require_family(guest);
         layout.put(offset, append_guest(layout, guest, append_elf(layout, guest, files)));
         offset += sizeof(abi::GuestRecord);
     }

@@ -1,12 +1,15 @@
 // What is to be run: the guests and how each of them is launched.
 #pragma once
 
+#include "image/boot_plan.hpp"
+
 #include <twofold/abi/disk_image.hpp>
 #include <twofold/arch/page_size.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +18,7 @@ namespace twofold::vmm {
 struct GuestPlan {
     /// The guest's name, then its arguments. Never empty; no NUL inside.
     std::vector<std::string> arguments;
-    /// The bytes of the ELF file.
+    /// The bytes of the ELF file, or of a kernel that `boot` says more of.
     std::vector<std::byte> elf;
     std::uint64_t memory_bytes;
     PageSize guest_page = page_4k;
@@ -33,6 +36,8 @@ struct GuestPlan {
     bool accessed_dirty = true;
     /// First writes take frames that were zeroed while no guest ran.
     bool zeroed_stock = false;
+    /// For a kernel that is not of the family.
+    std::optional<BootPlan> boot = std::nullopt;
 
     [[nodiscard]] std::string const& name() const { return arguments.front(); }
 };

@@ -1,68 +1,58 @@
 #include "kvm/entry_state.hpp"
 
-#include <twofold/arch/control_register.hpp>
-#include <twofold/arch/msr.hpp>
-
 namespace twofold::vmm::kvm {
 
 namespace {
 
-constexpr kvm_segment flat_segment(std::uint16_t selector, std::uint8_t type, bool code) {
-    return {.base = 0,
-            .limit = 0xffff'ffff,
-            .selector = selector,
-            .type = type,
-            .present = 1,
-            .dpl = 0,
-            .db = static_cast<__u8>(code ? 0 : 1),
-            .s = 1,
-            .l = static_cast<__u8>(code ? 1 : 0),
-            .g = 1,
-            .avl = 0,
-            .unusable = 0,
-            .padding = 0};
+kvm_segment kvm_segment_of(SegmentRegister const& segment) {
+    SegmentAccess const access = segment.access;
+    auto const flag = [](bool value) { return static_cast<__u8>(value ? 1 : 0); };
+    kvm_segment made{};
+    made.base = segment.base;
+    made.limit = segment.limit;
+    made.selector = segment.selector;
+    made.type = access.type();
+    made.present = flag(access.present());
+    made.dpl = access.privilege();
+    made.db = flag(access.default_32());
+    made.s = flag(access.code_or_data());
+    made.l = flag(access.long_mode());
+    made.g = flag(access.granularity());
+    made.unusable = flag(access.unusable());
+    return made;
 }
 
-// "Code- and Data-Segment Descriptor Types": execute/read accessed, read/write accessed.
-constexpr kvm_segment code_segment = flat_segment(0x08, 11, true);
-constexpr kvm_segment data_segment = flat_segment(0x10, 3, false);
-
-/// VM entry wants a usable task register ("Checks on Guest Segment Registers").
-constexpr kvm_segment task_segment{.base = 0,
-                                   .limit = 0x67,
-                                   .selector = 0x18,
-                                   .type = 11,
-                                   .present = 1,
-                                   .dpl = 0,
-                                   .db = 0,
-                                   .s = 0,
-                                   .l = 0,
-                                   .g = 0,
-                                   .avl = 0,
-                                   .unusable = 0,
-                                   .padding = 0};
+kvm_dtable kvm_table_of(DescriptorTable const& table) {
+    return {.base = table.base, .limit = table.limit, .padding = {}};
+}
 
 } // namespace
 
-void set_entry_state(Processor& processor, GuestLayout const& layout) {
+void set_entry_state(Processor& processor, BootState const& state) {
     auto special = processor.special_registers();
-    special.cs = code_segment;
-    special.ds = special.es = special.fs = special.gs = special.ss = data_segment;
-    special.tr = task_segment;
-    special.ldt = {};
-    special.ldt.unusable = 1;
-    special.gdt = special.idt = {};
-    special.cr0 = cr0::protection_enable | cr0::monitor_coprocessor | cr0::extension_type |
-                  cr0::numeric_error | cr0::write_protect | cr0::paging;
-    special.cr3 = layout.cr3.value();
-    special.cr4 = cr4::physical_address_extension | cr4::os_fxsr;
-    special.efer = efer::long_mode_enable | efer::long_mode_active | efer::execute_disable_enable;
+    special.cs = kvm_segment_of(state.code);
+    special.ds = special.es = special.fs = special.gs = special.ss = kvm_segment_of(state.data);
+    special.tr = kvm_segment_of(state.task);
+    special.ldt = kvm_segment_of(state.local_descriptors);
+    special.gdt = kvm_table_of(state.gdt);
+    special.idt = kvm_table_of(state.idt);
+    special.cr0 = state.cr0;
+    special.cr3 = state.cr3;
+    special.cr4 = state.cr4;
+    special.efer = state.efer;
     processor.set_special_registers(special);
 
     kvm_regs registers{};
-    registers.rip = layout.entry.value();
-    registers.rdi = layout.launch_info.value();
-    registers.rflags = 2; // bit 1 is always 1
+    registers.rip = state.rip;
+    registers.rflags = state.rflags;
+    registers.rax = state.rax;
+    registers.rbx = state.rbx;
+    registers.rcx = state.rcx;
+    registers.rdx = state.rdx;
+    registers.rsi = state.rsi;
+    registers.rdi = state.rdi;
+    registers.rbp = state.rbp;
+    registers.rsp = state.rsp;
     processor.set_registers(registers);
 }
 

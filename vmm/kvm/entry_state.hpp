@@ -1,13 +1,13 @@
-// The state in which a guest of the family starts (abi/launch_info.hpp), as KVM takes it.
+// The state that a boot protocol promises, as KVM takes it.
 #pragma once
 
 #include "kvm/machine.hpp"
 
-#include <twofold/load/guest_layout.hpp>
+#include <twofold/load/boot_state.hpp>
 
 namespace twofold::vmm::kvm {
 
 /// Puts the processor at the guest's first instruction.
-void set_entry_state(Processor& processor, GuestLayout const& layout);
+void set_entry_state(Processor& processor, BootState const& state);
 
 } // namespace twofold::vmm::kvm

@@ -77,6 +77,13 @@ void GuestMachine::make_processors(BoardOptions const& options) {
         connect_local_apic(processor, &processor == &processors.front());
 }
 
+void GuestMachine::debug_by(std::shared_ptr<GdbServer> server) {
+    auto const kill = [this] { group->request_stop({"killed", 1, "the debugger ended it"}); };
+    debugger.emplace(std::move(server), processors.front(), *ram,
+                     DebugControl{.kick = [this] { group->kick(); }, .kill = kill});
+    group->debug(debugger->gate());
+}
+
 void GuestMachine::go_on_from(SnapshotHead const& head) {
     write_state(machine, head.machine);
     for (std::size_t n = 0; n < processors.size(); ++n)

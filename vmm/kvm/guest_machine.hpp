@@ -2,6 +2,7 @@
 #pragma once
 
 #include "image/launch_plan.hpp"
+#include "kvm/debugger.hpp"
 #include "kvm/guest_records.hpp"
 #include "kvm/processor_group.hpp"
 #include "kvm/run_options.hpp"
@@ -28,6 +29,8 @@ struct GuestMachine {
     /// What the firmware of a PC leaves in memory, where there is so much.
     void leave_tables(BoardOptions const& options);
     void make_processors(BoardOptions const& options);
+    /// Puts the guest, whose threads have not started yet, into a debugger's hands.
+    void debug_by(std::shared_ptr<GdbServer> server);
     void go_on_from(SnapshotHead const& head);
 
     /// All processors must have left the guest.
@@ -51,6 +54,7 @@ struct GuestMachine {
     std::unique_ptr<FaultHandler> faults;
     std::optional<Board> board;
     std::optional<ProcessorGroup> group;
+    std::optional<Debugger> debugger;
     std::string end_reason;
 };
 

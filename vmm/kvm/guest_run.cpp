@@ -2,13 +2,11 @@
 
 #include "kvm/confinement.hpp"
 #include "kvm/entry_state.hpp"
+#include "kvm/guest_loading.hpp"
 #include "kvm/host.hpp"
 #include "kvm/interrupt_chips.hpp"
 #include "kvm/ticks.hpp"
 #include "system/failure.hpp"
-
-#include <twofold/load/load_error_text.hpp>
-#include <twofold/load/load_guest.hpp>
 
 #include <fmt/format.h>
 
@@ -17,33 +15,6 @@
 namespace twofold::vmm::kvm {
 
 namespace {
-
-std::string command_line_of(GuestPlan const& plan) {
-    std::string line;
-    for (auto const& argument : plan.arguments)
-        line += argument + '\0';
-    line.pop_back();
-    return line;
-}
-
-/// The guest in its memory, or why not.
-std::expected<GuestLayout, std::string> load_into(GuestRam& ram, GuestPlan const& plan) {
-    std::string const line = command_line_of(plan);
-    auto const layout =
-        load_guest(plan.elf,
-                   {.memory_bytes = plan.memory_bytes,
-                    .guest_page = plan.guest_page,
-                    .host_page_shift = static_cast<std::uint8_t>(plan.host_page.shift()),
-                    .habitat = abi::Habitat::kvm,
-                    .command_line = line,
-                    .memory_reads_zero = true},
-                   ram);
-    if (layout) return *layout;
-    std::string text;
-    auto const sink = [&text](std::string_view piece) { text += piece; };
-    describe(layout.error().error, sink);
-    return std::unexpected(text);
-}
 
 /// Durations one after another, in ticks.
 class Stopwatch {
@@ -74,6 +45,7 @@ GuestRun::GuestRun(GuestPlan const& plan, RunOptions const& options, Sinks sinks
 GuestRun::~GuestRun() {
     loop_.forget(outbox_.descriptor());
     outbox_.close();
+    if (machine_) machine_->debugger.reset();
     if (machine_) machine_->group.reset();
     // KVM takes milliseconds to put a machine away, and none when its process ends.
     static auto& left_to_the_end = *new std::vector<std::unique_ptr<GuestMachine>>;
@@ -86,7 +58,7 @@ void GuestRun::prepare(GuestPlan const& plan) {
     auto& machine = *machine_;
     if (machine.snapshot) options_.board = board_options_of(machine.snapshot->head());
     watch.lap("machine");
-    std::optional<GuestLayout> layout;
+    std::optional<BootState> entry;
     if (!machine.snapshot) {
         auto const loaded = load_into(*machine.ram, plan);
         if (!loaded) {
@@ -94,13 +66,13 @@ void GuestRun::prepare(GuestPlan const& plan) {
             outbox_.put_report(end_record());
             return outbox_.finish();
         }
-        layout = *loaded;
+        entry = *loaded;
         machine.leave_tables(options_.board);
     }
     std::string const populate = machine.arrange_memory(plan, options_);
     watch.lap("memory");
     machine.make_processors(options_.board);
-    if (layout) set_entry_state(machine.processors.front(), *layout);
+    if (entry) set_entry_state(machine.processors.front(), *entry);
     if (machine.snapshot) machine.go_on_from(machine.snapshot->head());
     watch.lap("processor");
     outbox_.put_report(boot_record(host_processor(), machine.ram->bytes().size(), watch.laps()));
@@ -118,6 +90,11 @@ void GuestRun::start_thread() {
     if (options_.board.pc) machine.group->end_at_rest();
     if (machine.snapshot) machine.board->set_state(machine.snapshot->head().board);
     if (options_.freeze_after) machine.group->freeze_after(*options_.freeze_after);
+    if (options_.debugger) {
+        machine.debug_by(options_.debugger);
+        if (sinks_.engine_line)
+            sinks_.engine_line("waiting for gdb: target remote " + options_.debugger->address());
+    }
     machine.group->start(
         [confined = options_.confined, disk = !options_.board.disk.file.empty()] {
             if (confined) confine_thread(disk ? MayWrite::disk : MayWrite::nothing);
@@ -131,6 +108,7 @@ void GuestRun::start_thread() {
             outbox_.put_report(end_record());
             outbox_.finish();
         });
+    if (machine.debugger) machine.debugger->start();
 }
 
 /// What outlives the run: written here, for the guest's thread may not open files.

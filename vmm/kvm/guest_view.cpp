@@ -1,5 +1,7 @@
 #include "kvm/guest_view.hpp"
 
+#include "kvm/ram_words.hpp"
+
 #include <twofold/arch/control_register.hpp>
 #include <twofold/arch/msr.hpp>
 #include <twofold/paging/walk.hpp>
@@ -11,18 +13,6 @@
 namespace twofold::vmm::kvm {
 
 namespace {
-
-/// Guest-physical memory as the walker of one dimension reads it.
-struct RamWords {
-    using Error = OutsideRam;
-    GuestRam const& ram;
-    template <class Word>
-    [[nodiscard]] std::expected<Word, Error> read(Gpa gpa) const {
-        std::array<std::byte, sizeof(Word)> bytes;
-        if (!ram.read(gpa, bytes)) return std::unexpected(OutsideRam{});
-        return std::bit_cast<Word>(bytes);
-    }
-};
 
 /// The registers that the processor keeps of a PAE guest's top table, as CR3's memory has them.
 X86PaeFormat<Gva, Gpa>::Root pae_root(GuestRam const& ram, Gpa table) {

@@ -25,6 +25,8 @@ std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, Event
             "--native needs an engine that emulates the bare processor: bochs or qemu"};
     if (plan.guests.size() != 1)
         throw UsageError{"--engine kvm runs one guest a process; start several processes"};
+    if (options_.debugger && options_.board.processors != 1)
+        throw UsageError{"--gdb: a debugger has guests of one processor; leave --cpus out"};
     // Above are the interrupt controllers and the firmware's place.
     if (options_.board.pc && plan.guests.front().memory_bytes > pc::devices_begin)
         throw UsageError{fmt::format("--memory: a machine with --devices pc has at most {} MiB",

@@ -65,6 +65,11 @@ void ProcessorThread::request_stop(Stop stop) {
         std::lock_guard const lock{mutex_};
         if (!requested_) requested_ = std::move(stop);
     }
+    if (gate_ != nullptr) gate_->abandon();
+    kick();
+}
+
+void ProcessorThread::kick() {
     // Both are needed: the signal for a guest that runs, the flag for one that is about to.
     __atomic_store_n(&processor_.shared().immediate_exit, 1, __ATOMIC_SEQ_CST);
     if (thread_.joinable()) pthread_kill(thread_.native_handle(), leaving_signal());
@@ -86,6 +91,10 @@ Stop ProcessorThread::run() {
     std::uint64_t const entered = read_ticks();
     std::optional<Stop> stop;
     std::uint64_t made = 0;
+    if (gate_ != nullptr) {
+        gate_->wait_for_debugger();
+        stop = requested_stop();
+    }
     while (!stop) {
         if (freeze_after_ && made >= *freeze_after_) {
             complete_exit(processor_);
@@ -98,10 +107,35 @@ Stop ProcessorThread::run() {
         if (!stop) stop = requested_stop();
     }
     ticks_ = read_ticks() - entered;
+    if (gate_ != nullptr) tell_debugger(*stop);
     return *stop;
 }
 
+void ProcessorThread::stand_still(DebugStop reason) {
+    gate_->stop(reason);
+    // A kick that came after the stop must not count for the run to come; one that came after the
+    // debugger let go must.
+    auto const forget_kicks = [this] {
+        __atomic_store_n(&processor_.shared().immediate_exit, 0, __ATOMIC_SEQ_CST);
+    };
+    forget_kicks();
+    while (gate_->take_interrupt()) {
+        gate_->stop({DebugStop::Reason::interrupted});
+        forget_kicks();
+    }
+}
+
+void ProcessorThread::tell_debugger(Stop const& stop) {
+    bool const by_itself = stop.reason == "exit" || stop.reason == "halt";
+    if (!by_itself) gate_->stop({DebugStop::Reason::fault});
+    gate_->end(stop.code);
+}
+
 std::optional<Stop> ProcessorThread::on_return(int error_number) {
+    if (error_number == EINTR && gate_ != nullptr && gate_->take_interrupt()) {
+        stand_still({DebugStop::Reason::interrupted});
+        return std::nullopt;
+    }
     if (error_number == EINTR && rest_ != nullptr && rest_->look_at(number_, processor_))
         return Stop{"halt", 0,
                     "HLT with interrupts off: nothing is left that could wake the guest"};
@@ -114,6 +148,9 @@ std::optional<Stop> ProcessorThread::on_exit() {
     switch (run.exit_reason) {
     case KVM_EXIT_IO: return on_port();
     case KVM_EXIT_MMIO: return on_memory();
+    case KVM_EXIT_DEBUG:
+        if (gate_ != nullptr) stand_still({DebugStop::Reason::trap});
+        return std::nullopt;
     case KVM_EXIT_INTERNAL_ERROR:
         return Stop{"unknown_exit", 1, internal_error_text(processor_, ram_)};
     default: return stop_of_exit(run);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kvm/board.hpp"
+#include "kvm/debug_gate.hpp"
 #include "kvm/hypercalls.hpp"
 #include "kvm/machine.hpp"
 #include "kvm/outbox.hpp"
@@ -42,6 +43,11 @@ class ProcessorThread {
         number_ = number;
     }
 
+    /// A debugger decides when the guest runs. Before start(); the gate must outlive the thread.
+    void debug(DebugGate& gate) { gate_ = &gate; }
+    /// Makes a guest that runs leave, to look at the gate.
+    void kick();
+
     /// To be called from `after`.
     [[nodiscard]] std::map<std::string, std::uint64_t> exits() const;
     [[nodiscard]] std::uint64_t ticks() const { return ticks_; }
@@ -55,6 +61,8 @@ class ProcessorThread {
     std::optional<Stop> on_port();
     std::optional<Stop> on_memory();
     [[nodiscard]] std::optional<Stop> requested_stop();
+    void stand_still(DebugStop reason);
+    void tell_debugger(Stop const& stop);
 
     Processor& processor_;
     GuestRam const& ram_;
@@ -63,6 +71,7 @@ class ProcessorThread {
     std::array<std::uint64_t, 64> exits_{};
     std::optional<std::uint64_t> freeze_after_;
     RestWatch* rest_ = nullptr;
+    DebugGate* gate_ = nullptr;
     std::size_t number_ = 0;
     std::uint64_t ticks_ = 0;
     std::mutex mutex_;

@@ -1,10 +1,12 @@
 // How a guest is run under KVM.
 #pragma once
 
+#include "debug/gdb_server.hpp"
 #include "kvm/board.hpp"
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 
 namespace twofold::vmm::kvm {
@@ -24,6 +26,8 @@ struct RunOptions {
     /// Freeze the guest after so many exits, and save it to `save_to`.
     std::optional<std::uint64_t> freeze_after = std::nullopt;
     std::filesystem::path save_to = {};
+    /// A debugger has the guest, of one processor, before its first instruction.
+    std::shared_ptr<GdbServer> debugger = nullptr;
 };
 
 } // namespace twofold::vmm::kvm

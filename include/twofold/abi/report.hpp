@@ -41,7 +41,7 @@
 //                    swapped, and the guest gave nothing back
 //       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
 //                    swap_failed | shootdown_pending | denied | unknown_port | unknown_exit |
-//                    misconfiguration | load_error | entry_failure | frozen
+//                    misconfiguration | load_error | entry_failure | frozen | killed
 //       code         the guest's own for exit, 0 for halt and frozen, 1 for all others
 //                under KVM also unknown_places:[{place, reads, writes}] where that was asked for,
 //                kernel:{name:count}, what its kernel counted, and
