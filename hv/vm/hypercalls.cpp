@@ -108,6 +108,8 @@ bool handle_hypercall(Guest& guest, Registers& registers) {
     case abi::Hypercall::clone: return clone_for(guest, registers);
     case abi::Hypercall::number: registers.rax = guest.index; return true;
     case abi::Hypercall::release: return release_for(guest, registers);
+    case abi::Hypercall::probe: return probe_for(guest, registers);
+    case abi::Hypercall::probe_result: return probe_result_for(guest, registers);
     }
     return refuse(registers, abi::HypercallError::unknown_number);
 }

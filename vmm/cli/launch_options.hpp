@@ -28,6 +28,7 @@ struct GuestOptionTexts {
     std::string accessed_dirty = "on";
     std::uint16_t clones = 0;
     bool zeroed_stock = false;
+    bool ept_probes = false;
     bool native = false;
 
     void add_to(CLI::App& command);

@@ -33,6 +33,8 @@ struct GuestPlan {
     bool accessed_dirty = true;
     /// First writes take frames that were zeroed while no guest ran.
     bool zeroed_stock = false;
+    /// The guest may change EPT entries that map its memory, for one access at a time.
+    bool ept_probes = false;
 
     [[nodiscard]] std::string const& name() const { return arguments.front(); }
 };
