@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hv/device/guest_console.hpp"
+#include "hv/vm/dirty_logging.hpp"
 #include "hv/vm/ept_probe.hpp"
 #include "hv/vm/host_memory.hpp"
 #include "hv/vm/processor_state.hpp"
@@ -86,6 +87,7 @@ struct Guest {
     std::uint64_t unknown_msrs = 0;
     ViolationStatistics violations{};
     EptProbe probe{};
+    DirtyLogging dirty{};
     /// From entries to exits that did not resume, the hypervisor's answers in between included.
     std::uint64_t ticks_run = 0;
     /// How often it was given the processor.

@@ -99,6 +99,7 @@ void Scheduler::give_turn(Guest& guest) {
 
 void Scheduler::end(Guest& guest) {
     drop_probe(guest);
+    stop_dirty_logging(guest);
     guest.console.flush();
     report_guest_stop(guest, read_vmcs(VmcsFieldNatural::guest_rip));
     guests_.erase(guests_.iterator_to(guest));

@@ -41,6 +41,26 @@ enum class Hypercall : std::uint64_t {
     /// Reports what came of the last probe. RDI: what the guest did, of ProbedAccess. Returns one
     /// of ProbeOutcome.
     probe_result = 11,
+    /// Starts to note which pages the guest writes. RDI: one of DirtyLogging; `off` ends it. A
+    /// clone is made without a log.
+    log_dirty = 12,
+    /// Tells which pages were written since the log was started or last collected, and starts it
+    /// anew. RDI: gva of 64-bit words, of which bit n of word m is page 64 m + n; RSI: their
+    /// number,
+    /// which must be all that the guest's memory takes. Returns how many pages were written. The
+    /// pages of the words count as written after that.
+    collect_dirty = 13,
+};
+
+/// By what means the writing of pages is noticed.
+enum class DirtyLogging : std::uint64_t {
+    off = 0,
+    /// Pages lose write permission; each is noted by a violation.
+    write_protection = 1,
+    /// The processor sets dirty bits, which are looked for. Needs EPT A/D.
+    dirty_bits = 2,
+    /// The processor writes their addresses to a log. Needs EPT A/D.
+    page_modification_log = 3,
 };
 
 /// What a guest did between `probe` and `probe_result`.
