@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <utility>
 
 namespace twofold::hv {
 
@@ -27,10 +29,10 @@ void let_processor_log(bool on) {
 
 /// "Page-Modification Logging": the index counts down, and below 0 the log is full.
 void drain_processor_log(Guest& guest) {
-    if (!guest.dirty.processor_log) return;
+    if (guest.dirty == nullptr || !guest.dirty->processor_log) return;
     std::uint16_t const index = read_vmcs(VmcsField16::guest_pml_index);
-    PageModificationLog::drain(guest.space.memory(), *guest.dirty.processor_log, index,
-                               *guest.dirty.log);
+    PageModificationLog::drain(guest.space.memory(), *guest.dirty->processor_log, index,
+                               guest.dirty->log);
     write_vmcs(VmcsField16::guest_pml_index, PageModificationLog::empty);
 }
 
@@ -60,39 +62,43 @@ bool take_frames(Guest& guest, abi::DirtyLogging means) {
     std::uint64_t const bytes = 2 * words * sizeof(std::uint64_t);
     unsigned const level = bytes <= page_4k.bytes() ? 1 : bytes <= page_2m.bytes() ? 2 : 3;
     auto const block = bytes <= page_1g.bytes() ? pool.allocate(level) : std::nullopt;
-    if (!block) return false;
-    if (means == abi::DirtyLogging::page_modification_log) {
-        guest.dirty.processor_log = pool.allocate();
-        if (!guest.dirty.processor_log) {
-            pool.release(*block, level);
-            return false;
-        }
+    auto const own = pool.allocate();
+    bool const wants_log = means == abi::DirtyLogging::page_modification_log;
+    auto const processor_log = wants_log ? pool.allocate() : std::nullopt;
+    if (!block || !own || (wants_log && !processor_log)) {
+        if (block) pool.release(*block, level);
+        if (own) pool.release(*own);
+        if (processor_log) pool.release(*processor_log);
+        return false;
     }
-    guest.dirty.block = *block;
-    guest.dirty.block_level = level;
     auto* const first = at<std::uint64_t>(*block);
-    guest.dirty.log.emplace(std::span{first, words});
-    guest.dirty.collected = {first + words, words};
+    guest.dirty = new (at<void>(*own)) DirtyLogging{.log = DirtyLog{std::span{first, words}},
+                                                    .block = *block,
+                                                    .block_level = level,
+                                                    .collected = {first + words, words},
+                                                    .processor_log = processor_log};
     return true;
 }
 
 void give_frames_back(Guest& guest) {
     FramePool& pool = guest.scheduler.host().pool;
-    if (guest.dirty.processor_log) pool.release(*guest.dirty.processor_log);
-    pool.release(guest.dirty.block, guest.dirty.block_level);
-    guest.dirty = {};
+    DirtyLogging* const own = std::exchange(guest.dirty, nullptr);
+    DirtyLogging const gone = *own;
+    if (gone.processor_log) pool.release(*gone.processor_log);
+    pool.release(gone.block, gone.block_level);
+    pool.release(Hpa{reinterpret_cast<std::uint64_t>(own)});
 }
 
 bool start(Guest& guest, abi::DirtyLogging means) {
     if (!take_frames(guest, means)) return false;
-    auto const duty = guest.space.start_logging(*guest.dirty.log, means_of(means));
+    auto const duty = guest.space.start_logging(guest.dirty->log, means_of(means));
     carry_out(duty ? *duty : guest.space.owed(), guest.ept_pointer);
     if (!duty) {
         give_frames_back(guest);
         return false;
     }
-    if (guest.dirty.processor_log) {
-        write_vmcs(VmcsField64::pml_address, guest.dirty.processor_log->value());
+    if (guest.dirty->processor_log) {
+        write_vmcs(VmcsField64::pml_address, guest.dirty->processor_log->value());
         write_vmcs(VmcsField16::guest_pml_index, PageModificationLog::empty);
         let_processor_log(true);
     }
@@ -129,19 +135,19 @@ bool log_dirty_for(Guest& guest, Registers& registers) {
 }
 
 bool collect_dirty_for(Guest& guest, Registers& registers) {
-    if (!guest.dirty.log || registers.rsi != guest.dirty.collected.size())
+    if (guest.dirty == nullptr || registers.rsi != guest.dirty->collected.size())
         return refuse(registers, abi::HypercallError::bad_argument);
     drain_processor_log(guest);
-    std::ranges::fill(guest.dirty.collected, 0);
+    std::ranges::fill(guest.dirty->collected, 0);
     std::uint64_t pages = 0;
     Duty const duty = guest.space.collect_dirty([&](Gpa gpa) {
         std::uint64_t const page = gpa.value() >> page_4k.shift();
-        guest.dirty.collected[page / 64] |= bit(static_cast<unsigned>(page % 64));
+        guest.dirty->collected[page / 64] |= bit(static_cast<unsigned>(page % 64));
         ++pages;
     });
     carry_out(duty, guest.ept_pointer);
     guest.time.look_after_next_exit();
-    if (!write_guest(guest, Gva{registers.rdi}, std::as_bytes(guest.dirty.collected)))
+    if (!write_guest(guest, Gva{registers.rdi}, std::as_bytes(guest.dirty->collected)))
         return refuse(registers, abi::HypercallError::bad_argument);
     registers.rax = pages;
     return true;
@@ -154,20 +160,20 @@ bool handle_full_log(Guest& guest) {
 }
 
 void stop_dirty_logging(Guest& guest) {
-    if (!guest.dirty.log) return;
-    if (guest.dirty.processor_log) let_processor_log(false);
+    if (guest.dirty == nullptr) return;
+    if (guest.dirty->processor_log) let_processor_log(false);
     guest.space.stop_logging();
     give_frames_back(guest);
 }
 
 ProcessorLogPause::ProcessorLogPause(Guest& guest) : guest_(guest) {
-    if (!guest.dirty.processor_log) return;
+    if (guest.dirty == nullptr || !guest.dirty->processor_log) return;
     drain_processor_log(guest);
     let_processor_log(false);
 }
 
 ProcessorLogPause::~ProcessorLogPause() {
-    if (guest_.dirty.processor_log) let_processor_log(true);
+    if (guest_.dirty != nullptr && guest_.dirty->processor_log) let_processor_log(true);
 }
 
 } // namespace twofold::hv

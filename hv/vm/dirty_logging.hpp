@@ -13,16 +13,15 @@ namespace twofold::hv {
 struct Guest;
 struct Registers;
 
-/// A guest's log, and the frames that it takes.
+/// A guest's log, and the frames that it takes beside this one.
 struct DirtyLogging {
-    /// Nothing while none is kept.
-    std::optional<DirtyLog> log{};
+    DirtyLog log;
     /// A block for the log's words and for as many of the last collection.
-    Hpa block{};
-    unsigned block_level = 0;
-    std::span<std::uint64_t> collected{};
+    Hpa block;
+    unsigned block_level;
+    std::span<std::uint64_t> collected;
     /// The page-modification log, by that means.
-    std::optional<Hpa> processor_log{};
+    std::optional<Hpa> processor_log;
 };
 
 /// The hypercalls `log_dirty` and `collect_dirty`. Both return true: the guest resumes.

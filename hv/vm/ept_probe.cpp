@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace twofold::hv {
 
@@ -17,6 +18,8 @@ namespace {
 
 using Entry = EptEntry;
 using EptSlot = Slot<EptFormat<4>>;
+
+constinit EptProbe probe{};
 
 std::uint64_t number_of(auto value) { return static_cast<std::uint64_t>(value); }
 
@@ -61,7 +64,6 @@ bool refuse(Registers& registers, abi::HypercallError error) {
 
 /// The entry as it must be, with the bits that the processor has set in it meanwhile.
 void restore(Guest& guest) {
-    EptProbe& probe = guest.probe;
     constexpr std::uint64_t by_processor = Entry::accessed_bit | Entry::dirty_bit;
     auto const now = guest.space.memory().read<std::uint64_t>(probe.slot);
     std::uint64_t const restored = probe.kept | (*now & by_processor);
@@ -71,7 +73,7 @@ void restore(Guest& guest) {
     probe.armed = false;
 }
 
-abi::ProbeOutcome outcome_of_exit(EptProbe& probe) {
+abi::ProbeOutcome outcome_of_exit() {
     auto const reason = static_cast<VmExitReason>(read_vmcs(VmcsField32::exit_reason) & 0xffff);
     bool const by_ept =
         reason == VmExitReason::ept_violation || reason == VmExitReason::ept_misconfiguration;
@@ -112,7 +114,6 @@ std::string_view name_of(abi::ProbeOutcome outcome) {
 void report_probe(Guest const& guest, std::string_view access) {
     constexpr std::array<std::string_view, 4> names{"pml4e", "pdpte", "pde", "pte"};
     constexpr std::uint64_t accessed_dirty_enable = bit(6);
-    EptProbe const& probe = guest.probe;
     abi::JsonLine line{report};
     line("record", "ept_probe")("guest", guest.index)("gpa", abi::hex(probe.gpa))(
         "level", std::uint32_t{probe.level})("accessed_dirty",
@@ -136,20 +137,21 @@ bool probe_for(Guest& guest, Registers& registers) {
     std::uint64_t const level = registers.rdi - gpa.value();
     if (level < 1 || level > 4) return refuse(registers, abi::HypercallError::bad_argument);
 
-    EptProbe& probe = guest.probe;
-    auto const slot = private_entry(guest, gpa, static_cast<unsigned>(level), probe.entries);
+    std::array<std::uint64_t, 4> entries;
+    auto const slot = private_entry(guest, gpa, static_cast<unsigned>(level), entries);
     if (!slot) return refuse(registers, slot.error());
     std::uint64_t const kept = slot->entry.word();
     std::uint64_t const changed = (kept & ~registers.rsi) | registers.rcx;
     if (!may_change(guest.space.format(), *slot, kept ^ changed))
         return refuse(registers, abi::HypercallError::bad_argument);
 
-    probe = EptProbe{.armed = true,
+    probe = EptProbe{.owner = &guest,
+                     .armed = true,
                      .level = static_cast<std::uint8_t>(level),
                      .gpa = gpa,
                      .slot = slot->address,
                      .kept = kept,
-                     .entries = probe.entries};
+                     .entries = entries};
     probe.changed() = changed;
     (void)guest.space.memory().write(slot->address, changed);
     // Not what a duty asks for: the next access is to meet the entry itself, whatever was cached.
@@ -160,24 +162,31 @@ bool probe_for(Guest& guest, Registers& registers) {
 }
 
 bool probe_result_for(Guest& guest, Registers& registers) {
-    if (!guest.probe.has_result || registers.rdi > number_of(abi::ProbedAccess::walk_update))
+    if (probe.owner != &guest || !probe.has_result ||
+        registers.rdi > number_of(abi::ProbedAccess::walk_update))
         return refuse(registers, abi::HypercallError::bad_argument);
-    guest.probe.has_result = false;
-    if (guest.probe.outcome != abi::ProbeOutcome::disturbed)
+    probe.has_result = false;
+    if (probe.outcome != abi::ProbeOutcome::disturbed)
         report_probe(guest, name_of(static_cast<abi::ProbedAccess>(registers.rdi)));
-    registers.rax = number_of(guest.probe.outcome);
+    registers.rax = number_of(probe.outcome);
     return true;
 }
 
 void end_probe(Guest& guest) {
-    if (!guest.probe.armed) return;
-    guest.probe.outcome = outcome_of_exit(guest.probe);
-    guest.probe.has_result = true;
+    if (!probe.armed || probe.owner != &guest) return;
+    probe.outcome = outcome_of_exit();
+    probe.has_result = true;
     restore(guest);
 }
 
+bool probe_answers_exit(Guest const& guest) {
+    return probe.owner == &guest && std::exchange(probe.answers_exit, false);
+}
+
 void drop_probe(Guest& guest) {
-    if (guest.probe.armed) restore(guest);
+    if (probe.owner != &guest) return;
+    if (probe.armed) restore(guest);
+    probe = {};
 }
 
 } // namespace twofold::hv

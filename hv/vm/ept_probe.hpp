@@ -13,7 +13,10 @@ namespace twofold::hv {
 struct Guest;
 struct Registers;
 
+/// There is one for all guests, since it ends with the exit that follows it.
 struct EptProbe {
+    /// Whose it is; nothing before the first.
+    Guest const* owner = nullptr;
     /// The entry at `slot` is not as it must be.
     bool armed = false;
     /// The exit under way came of the probe and is answered.
@@ -38,8 +41,10 @@ struct EptProbe {
 bool probe_for(Guest& guest, Registers& registers);
 bool probe_result_for(Guest& guest, Registers& registers);
 
-/// Ends a probe that is armed, and notes what the current exit says about it.
+/// Ends the guest's probe if it is armed, and notes what the current exit says about it.
 void end_probe(Guest& guest);
+/// Whether the misconfiguration that the guest has left for came of its probe, and is answered.
+bool probe_answers_exit(Guest const& guest);
 /// Ends it without a look at the exit: the guest does not run on.
 void drop_probe(Guest& guest);
 

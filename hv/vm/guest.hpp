@@ -86,8 +86,8 @@ struct Guest {
     std::uint64_t unknown_ports = 0;
     std::uint64_t unknown_msrs = 0;
     ViolationStatistics violations{};
-    EptProbe probe{};
-    DirtyLogging dirty{};
+    /// In a frame of its own; nothing while no log is kept.
+    DirtyLogging* dirty = nullptr;
     /// From entries to exits that did not resume, the hypervisor's answers in between included.
     std::uint64_t ticks_run = 0;
     /// How often it was given the processor.

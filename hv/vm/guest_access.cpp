@@ -51,7 +51,8 @@ std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access) {
         if (found && allowed(found->guest_permissions, access, user) &&
             found->ept_permissions.allow(access)) {
             // The processor notes its own writes, not the hypervisor's.
-            if (access == Access::write && guest.dirty.log) guest.dirty.log->mark(found->gpa);
+            if (access == Access::write && guest.dirty != nullptr)
+                guest.dirty->log.mark(found->gpa);
             return found->hpa;
         }
         if (found && !allowed(found->guest_permissions, access, user)) {
