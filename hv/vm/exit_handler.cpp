@@ -116,6 +116,7 @@ bool handle_violation(Guest& guest) {
 }
 
 bool handle_misconfiguration(Guest& guest) {
+    if (probe_answers_exit(guest)) return true;
     Gpa const gpa{read_vmcs(VmcsField64::guest_physical_address)};
     auto const found = walk(guest.space.format(), guest.space.root(), gpa, guest.space.memory());
     return guest.end_with("misconfiguration", 1, [&](auto& sink) {

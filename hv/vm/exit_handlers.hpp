@@ -29,8 +29,8 @@ bool handle_rare_exit(Guest& guest, std::uint32_t reason);
 
 /// scheduler.cpp: the preemption timer has run down.
 bool handle_timer(Guest& guest, Registers const& registers);
-/// Sets the preemption timer to what is left of the guest's turn and time; ends the guest when no
-/// time is.
+/// Ends a probe of EPT. Sets the preemption timer to what is left of the guest's turn and time;
+/// ends the guest when no time is.
 bool look_at_clock(Guest& guest);
 
 } // namespace twofold::hv

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "hv/device/guest_console.hpp"
+#include "hv/vm/dirty_logging.hpp"
+#include "hv/vm/ept_probe.hpp"
 #include "hv/vm/host_memory.hpp"
 #include "hv/vm/processor_state.hpp"
 #include "hv/vm/time_limit.hpp"
@@ -84,6 +86,8 @@ struct Guest {
     std::uint64_t unknown_ports = 0;
     std::uint64_t unknown_msrs = 0;
     ViolationStatistics violations{};
+    /// In a frame of its own; nothing while no log is kept.
+    DirtyLogging* dirty = nullptr;
     /// From entries to exits that did not resume, the hypervisor's answers in between included.
     std::uint64_t ticks_run = 0;
     /// How often it was given the processor.

@@ -49,8 +49,12 @@ std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access) {
     for (;;) {
         auto const found = walk_guest(guest, gva, [](Reference const&) {});
         if (found && allowed(found->guest_permissions, access, user) &&
-            found->ept_permissions.allow(access))
+            found->ept_permissions.allow(access)) {
+            // The processor notes its own writes, not the hypervisor's.
+            if (access == Access::write && guest.dirty != nullptr)
+                guest.dirty->log.mark(found->gpa);
             return found->hpa;
+        }
         if (found && !allowed(found->guest_permissions, access, user)) {
             return std::unexpected(
                 AccessFault{AccessFault::Kind::page_fault, gva, error_code_of(true, access, user)});

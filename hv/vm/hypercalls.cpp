@@ -71,6 +71,8 @@ bool take_figure(Guest& guest, Registers& registers) {
 }
 
 bool clone_for(Guest& guest, Registers& registers) {
+    // The clone is made without a log, but with what the parent's VMCS holds.
+    ProcessorLogPause const pause{guest};
     auto const clone = clone_guest(guest, registers, 0);
     if (!clone) return refuse(registers, error_of(clone.error()));
     registers.rax = *clone;
@@ -108,6 +110,10 @@ bool handle_hypercall(Guest& guest, Registers& registers) {
     case abi::Hypercall::clone: return clone_for(guest, registers);
     case abi::Hypercall::number: registers.rax = guest.index; return true;
     case abi::Hypercall::release: return release_for(guest, registers);
+    case abi::Hypercall::probe: return probe_for(guest, registers);
+    case abi::Hypercall::log_dirty: return log_dirty_for(guest, registers);
+    case abi::Hypercall::collect_dirty: return collect_dirty_for(guest, registers);
+    case abi::Hypercall::probe_result: return probe_result_for(guest, registers);
     }
     return refuse(registers, abi::HypercallError::unknown_number);
 }

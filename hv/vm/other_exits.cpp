@@ -101,6 +101,7 @@ bool handle_rare_exit(Guest& guest, std::uint32_t reason) {
     case triple_fault:
         return guest.end("triple_fault", 1,
                          "an exception could not be delivered, nor could the double fault");
+    case page_modification_log_full: return handle_full_log(guest);
     case invlpg: return handle_invlpg(guest);
     case invd:
     case wbinvd: return handle_cache_flush();

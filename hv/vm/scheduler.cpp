@@ -98,6 +98,8 @@ void Scheduler::give_turn(Guest& guest) {
 }
 
 void Scheduler::end(Guest& guest) {
+    drop_probe(guest);
+    stop_dirty_logging(guest);
     guest.console.flush();
     report_guest_stop(guest, read_vmcs(VmcsFieldNatural::guest_rip));
     guests_.erase(guests_.iterator_to(guest));
@@ -121,6 +123,7 @@ bool Scheduler::takes_turns(Guest const& guest) const {
 }
 
 bool look_at_clock(Guest& guest) {
+    end_probe(guest);
     std::uint64_t const now = read_ticks();
     if (guest.time.used_up(now))
         return guest.end("time_limit", 1, "the guest ran longer than it was allowed to");

@@ -7,6 +7,7 @@
 #include "system/file.hpp"
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,14 +43,17 @@ inline vmm::GuestPlan guest_plan(std::vector<std::string> words) {
             .time_limit = std::chrono::seconds{60}};
 }
 
-/// `trace_windows`: at most so many windows are traced.
-inline Launched launch(vmm::LaunchPlan const& plan, unsigned trace_windows = 0) {
+/// `trace_windows`: at most so many windows are traced. `machine_memory`: bytes; otherwise what the
+/// guests could need.
+inline Launched launch(vmm::LaunchPlan const& plan, unsigned trace_windows = 0,
+                       std::optional<std::uint64_t> machine_memory = std::nullopt) {
     vmm::Signals const signals;
     vmm::EventLoop loop{signals};
     Launched launched;
     vmm::TraceReader trace;
     vmm::BochsEngine engine{
         {.hypervisor = std::filesystem::path{TWOFOLD_BUILD_DIRECTORY} / "hv/hypervisor.img",
+         .machine_memory = machine_memory,
          .trace_windows = trace_windows}};
     auto const run = engine.start(
         plan,

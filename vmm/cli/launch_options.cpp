@@ -103,11 +103,17 @@ void GuestOptionTexts::add_to(CLI::App& command) {
     auto* const ahead = command.add_flag(
         "--zero-ahead", zeroed_stock,
         "Zero up to 512 frames while no guest runs, so that first writes need not wait for it");
+    auto* const probes =
+        command.add_flag("--ept-probes", ept_probes,
+                         "Let the guest change EPT entries that map its own memory, for one access "
+                         "at a time, as the "
+                         "kernel permissions does to see what the processor makes of each");
     command.add_flag("--native", native, "Run the guest on the bare processor, without EPT")
         ->excludes(host)
         ->excludes(when)
         ->excludes(copies)
-        ->excludes(ahead);
+        ->excludes(ahead)
+        ->excludes(probes);
 }
 
 GuestPlan GuestOptionTexts::plan(std::string const& guest,
@@ -129,6 +135,7 @@ GuestPlan GuestOptionTexts::plan(std::string const& guest,
         .clones = clones,
         .accessed_dirty = accessed_dirty == "on",
         .zeroed_stock = zeroed_stock,
+        .ept_probes = ept_probes,
     };
     check_memory(plan.memory_bytes, host);
     auto const file = find_guest(guest);
@@ -273,6 +280,8 @@ LaunchPlan LaunchOptions::plan() const {
         throw UsageError{"--frames-limit, --swap and --overcommit need --engine bochs"};
     if (plan.memory.swap_bytes != 0 && plan.guests.front().host_page != page_4k)
         throw UsageError{"--swap: only EPT pages of 4k are swapped; leave --host-page out"};
+    if (how.ept_probes && on.engine != "bochs")
+        throw UsageError{"--ept-probes needs --engine bochs"};
     for (auto const& text : with) {
         std::istringstream stream{text};
         std::vector<std::string> words{std::istream_iterator<std::string>{stream}, {}};

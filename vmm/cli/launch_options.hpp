@@ -30,6 +30,7 @@ struct GuestOptionTexts {
     std::string accessed_dirty = "on";
     std::uint16_t clones = 0;
     bool zeroed_stock = false;
+    bool ept_probes = false;
     bool native = false;
     BootOptionTexts boot;
 

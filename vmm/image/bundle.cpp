@@ -83,7 +83,8 @@ abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest, std::uint6
         .flags = static_cast<std::uint8_t>(
             (guest.together ? abi::GuestRecord::together : 0) |
             (guest.accessed_dirty ? 0 : abi::GuestRecord::no_accessed_dirty) |
-            (guest.zeroed_stock ? abi::GuestRecord::zeroed_stock : 0)),
+            (guest.zeroed_stock ? abi::GuestRecord::zeroed_stock : 0) |
+            (guest.ept_probes ? abi::GuestRecord::ept_probes : 0)),
         .clones = guest.clones,
         .weight = guest.weight,
         .reserved = {},

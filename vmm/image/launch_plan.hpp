@@ -38,6 +38,8 @@ struct GuestPlan {
     bool zeroed_stock = false;
     /// For a kernel that is not of the family.
     std::optional<BootPlan> boot = std::nullopt;
+    /// The guest may change EPT entries that map its memory, for one access at a time.
+    bool ept_probes = false;
 
     [[nodiscard]] std::string const& name() const { return arguments.front(); }
 };

@@ -83,6 +83,23 @@ struct Figure {
     std::uint64_t value;
 };
 
+/// An access through an EPT entry that was changed for it.
+struct EptProbe {
+    std::uint64_t guest;
+    std::uint64_t gpa;
+    /// Of the entry that was changed.
+    unsigned level;
+    /// What the processor found on its way, the root's entry first.
+    std::vector<std::uint64_t> entries;
+    bool accessed_dirty;
+    std::string access;
+    std::string outcome;
+    /// Where it was a violation.
+    std::optional<std::uint64_t> qualification;
+    /// Where it was one or a misconfiguration.
+    std::optional<std::uint64_t> exit_gpa;
+};
+
 struct Violations {
     std::uint64_t read;
     std::uint64_t write;
@@ -193,7 +210,7 @@ struct End {
 namespace twofold::vmm {
 
 using Record = std::variant<record::Boot, record::CapabilityMissing, record::GuestStart,
-                            record::Walk, record::Figure, record::GuestStop, record::Memory,
-                            record::Error, record::Panic, record::End>;
+                            record::Walk, record::Figure, record::EptProbe, record::GuestStop,
+                            record::Memory, record::Error, record::Panic, record::End>;
 
 } // namespace twofold::vmm

@@ -95,6 +95,24 @@ record::Figure read_figure(Fields const& fields) {
             fields.number("value")};
 }
 
+record::EptProbe read_ept_probe(Fields const& fields) {
+    record::EptProbe probe{
+        .guest = fields.number("guest"),
+        .gpa = fields.hex("gpa"),
+        .level = read_level(fields),
+        .entries = {},
+        .accessed_dirty = fields.boolean("accessed_dirty"),
+        .access = fields.text("access"),
+        .outcome = fields.text("outcome"),
+        .qualification = fields.optional_hex("qualification"),
+        .exit_gpa = fields.optional_hex("exit_gpa"),
+    };
+    Fields const entries = fields.object("entries");
+    for (auto const* const name : {"pml4e", "pdpte", "pde", "pte"})
+        if (auto const entry = entries.optional_hex(name)) probe.entries.push_back(*entry);
+    return probe;
+}
+
 record::Violations read_violations(Fields const& fields) {
     return {
         .read = fields.number("read"),
@@ -194,6 +212,7 @@ Record read_record(std::string const& kind, Fields const& fields) {
     if (kind == "guest_start") return read_guest_start(fields);
     if (kind == "walk") return read_walk(fields);
     if (kind == "figure") return read_figure(fields);
+    if (kind == "ept_probe") return read_ept_probe(fields);
     if (kind == "guest_stop") return read_guest_stop(fields);
     if (kind == "memory") return read_memory(fields);
     if (kind == "error") return record::Error{fields.text("message")};

@@ -29,6 +29,21 @@ Json to_json(record::GuestStart const& start) {
     return json;
 }
 
+Json to_json(record::EptProbe const& probe) {
+    Json entries = Json::array();
+    for (std::uint64_t const entry : probe.entries)
+        entries.push_back(hexadecimal(entry));
+    Json json{{"gpa", hexadecimal(probe.gpa)},
+              {"level", probe.level},
+              {"entries", entries},
+              {"accessed_dirty", probe.accessed_dirty},
+              {"access", probe.access},
+              {"outcome", probe.outcome}};
+    if (probe.qualification) json["qualification"] = hexadecimal(*probe.qualification);
+    if (probe.exit_gpa) json["exit_gpa"] = hexadecimal(*probe.exit_gpa);
+    return json;
+}
+
 Json to_json(record::Violations const& violations) {
     return {{"read", violations.read},          {"write", violations.write},
             {"execute", violations.execute},    {"during_walk", violations.during_walk},
@@ -108,8 +123,11 @@ Json to_json(GuestReport const& guest) {
     Json figures = Json::array();
     for (auto const& figure : guest.figures)
         figures.push_back({{"name", figure.name}, {"unit", figure.unit}, {"value", figure.value}});
-    return {{"guest", guest.number}, {"name", guest.name}, {"start", or_null(guest.start)},
-            {"walks", walks},        {"figures", figures}, {"stop", or_null(guest.stop)}};
+    Json json{{"guest", guest.number}, {"name", guest.name}, {"start", or_null(guest.start)},
+              {"walks", walks},        {"figures", figures}, {"stop", or_null(guest.stop)}};
+    for (auto const& probe : guest.probes)
+        json["ept_probes"].push_back(to_json(probe));
+    return json;
 }
 
 } // namespace

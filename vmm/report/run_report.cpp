@@ -55,7 +55,7 @@ void RunReport::add(record::GuestStart start) {
     std::uint64_t const number = start.guest;
     std::string const name = start.name;
     if (!first_start_) first_start_ = start.ticks_to_entry;
-    insert({number, name, std::move(start), {}, {}, std::nullopt});
+    insert({number, name, std::move(start), {}, {}, {}, std::nullopt});
 }
 
 void RunReport::add(record::Walk walk) {
@@ -68,12 +68,17 @@ void RunReport::add(record::Figure figure) {
     guest.figures.push_back(std::move(figure));
 }
 
+void RunReport::add(record::EptProbe probe) {
+    auto& guest = running(probe.guest, "ept_probe");
+    guest.probes.push_back(std::move(probe));
+}
+
 void RunReport::add(record::GuestStop stop) {
     // A guest that can't be loaded stops without having started.
     bool const known =
         std::ranges::find(guests_, stop.guest, &GuestReport::number) != guests_.end();
     auto& guest = known ? running(stop.guest, "guest_stop")
-                        : insert({stop.guest, stop.name, std::nullopt, {}, {}, std::nullopt});
+                        : insert({stop.guest, stop.name, std::nullopt, {}, {}, {}, std::nullopt});
     guest.stop = std::move(stop);
 }
 

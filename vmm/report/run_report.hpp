@@ -18,6 +18,7 @@ struct GuestReport {
     std::optional<record::GuestStart> start;
     std::vector<record::Walk> walks;
     std::vector<record::Figure> figures;
+    std::vector<record::EptProbe> probes;
     std::optional<record::GuestStop> stop;
 };
 
@@ -50,6 +51,7 @@ class RunReport {
     void add(record::GuestStart start);
     void add(record::Walk walk);
     void add(record::Figure figure);
+    void add(record::EptProbe probe);
     void add(record::GuestStop stop);
     void add(record::Memory memory);
     void add(record::Error error);

@@ -100,7 +100,9 @@ struct GuestRecord {
     static constexpr std::uint8_t no_accessed_dirty = 2;
     /// First writes take frames that were zeroed before, while no guest ran.
     static constexpr std::uint8_t zeroed_stock = 4;
-    static constexpr std::uint8_t known_flags = 7;
+    /// The guest may change EPT entries that map its memory, for one access at a time.
+    static constexpr std::uint8_t ept_probes = 8;
+    static constexpr std::uint8_t known_flags = 15;
 };
 static_assert(sizeof(GuestRecord) == 56);
 

@@ -33,6 +33,54 @@ enum class Hypercall : std::uint64_t {
     /// zeros when they are touched again. RDI: gpa of the first page, a multiple of 4096; RSI: how
     /// many pages of 4 KiB, 1 to 4096. Returns how many of them had contents.
     release = 6,
+    /// Changes the EPT entry that maps a page, until the guest's next exit, so that the guest can
+    /// see what the processor makes of it. Only where the launch allows it (`--ept-probes`).
+    /// RDI: gpa of the page, with the level of the entry, 1 to 4, in its lowest bits; RSI: bits of
+    /// the entry that are cleared; RCX: bits that are set. Neither may lead to other memory.
+    probe = 10,
+    /// Reports what came of the last probe. RDI: what the guest did, of ProbedAccess. Returns one
+    /// of ProbeOutcome.
+    probe_result = 11,
+    /// Starts to note which pages the guest writes. RDI: one of DirtyLogging; `off` ends it. A
+    /// clone is made without a log.
+    log_dirty = 12,
+    /// Tells which pages were written since the log was started or last collected, and starts it
+    /// anew. RDI: gva of 64-bit words, of which bit n of word m is page 64 m + n; RSI: their
+    /// number,
+    /// which must be all that the guest's memory takes. Returns how many pages were written. The
+    /// pages of the words count as written after that.
+    collect_dirty = 13,
+};
+
+/// By what means the writing of pages is noticed.
+enum class DirtyLogging : std::uint64_t {
+    off = 0,
+    /// Pages lose write permission; each is noted by a violation.
+    write_protection = 1,
+    /// The processor sets dirty bits, which are looked for. Needs EPT A/D.
+    dirty_bits = 2,
+    /// The processor writes their addresses to a log. Needs EPT A/D.
+    page_modification_log = 3,
+};
+
+/// What a guest did between `probe` and `probe_result`.
+enum class ProbedAccess : std::uint64_t {
+    read = 0,
+    write = 1,
+    execute = 2,
+    /// The page holds a paging-structure entry of the guest, which a walk read; its accessed bit
+    /// was set already, or the walk set it.
+    walk_read = 3,
+    walk_update = 4,
+};
+
+enum class ProbeOutcome : std::uint64_t {
+    /// No exit came of it.
+    done = 0,
+    violation = 1,
+    misconfiguration = 2,
+    /// The guest left for another reason before it came to the access.
+    disturbed = 3,
 };
 
 /// Of Hypercall::release, by one call.
@@ -46,6 +94,8 @@ enum class HypercallError : std::uint64_t {
     out_of_frames = ~std::uint64_t{2},
     /// The over-commit policy does not allow it.
     over_committed = ~std::uint64_t{3},
+    /// The launch does not allow it to this guest.
+    not_allowed = ~std::uint64_t{4},
     /// Results from here on are errors.
     last = ~std::uint64_t{15},
 };

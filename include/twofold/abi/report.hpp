@@ -26,6 +26,15 @@
 //       fault        {dimension, level, reason}; gpa, hpa and page sizes are then left out where
 //                    unknown
 //   figure       {guest, name, unit:"ticks", value}
+//   ept_probe    {guest, gpa, level, entries:{pml4e, pdpte?, pde?, pte?}, accessed_dirty, access,
+//                outcome, qualification?, exit_gpa?}
+//                an access of the guest through an EPT entry that was changed for it
+//       level        of the entry that was changed
+//       entries      what the processor found on its way, down to the leaf as it was before; the
+//                    changed one as it was changed
+//       access       read | write | execute | walk_read | walk_update (abi/hypercall.hpp)
+//       outcome      done | violation | misconfiguration; qualification and exit_gpa as the
+//                    processor gave them
 //   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
 //                frames:{memory, tables, in_use}, turns,
 //                violations:{read, write, execute, during_walk, during_delivery, ticks, ticks_min,

@@ -89,6 +89,7 @@ constexpr std::string_view name_of(VmExitReason reason) {
     case preemption_timer: return "preemption_timer";
     case wbinvd: return "wbinvd";
     case xsetbv: return "xsetbv";
+    case page_modification_log_full: return "page_modification_log_full";
     case vmclear:
     case vmlaunch:
     case vmptrld:

@@ -25,6 +25,7 @@ enum class VmcsField16 : std::uint32_t {
     guest_gs_selector = 0x080a,
     guest_ldtr_selector = 0x080c,
     guest_tr_selector = 0x080e,
+    guest_pml_index = 0x0812,
     host_es_selector = 0x0c00,
     host_cs_selector = 0x0c02,
     host_ss_selector = 0x0c04,
@@ -35,6 +36,7 @@ enum class VmcsField16 : std::uint32_t {
 };
 
 enum class VmcsField64 : std::uint32_t {
+    pml_address = 0x200e,
     tsc_offset = 0x2010,
     ept_pointer = 0x201a,
     guest_physical_address = 0x2400,

@@ -34,6 +34,7 @@ inline constexpr unsigned descriptor_table_exiting = 2;
 inline constexpr unsigned enable_vpid = 5;
 inline constexpr unsigned wbinvd_exiting = 6;
 inline constexpr unsigned unrestricted_guest = 7;
+inline constexpr unsigned enable_pml = 17;
 } // namespace secondary_control
 
 namespace exit_control {

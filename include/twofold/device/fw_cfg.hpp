@@ -38,7 +38,8 @@ class FwCfg {
     /// The next byte of what was selected; 0 behind its end.
     [[nodiscard]] std::uint8_t read() {
         std::uint64_t const at = offset_++;
-        return at < sizeof(std::uint64_t) ? static_cast<std::uint8_t>(value() >> 8 * at) : 0;
+        return at < sizeof(std::uint64_t) ? static_cast<std::uint8_t>(value() >> 8 * at)
+                                          : std::uint8_t{0};
     }
 
   private:

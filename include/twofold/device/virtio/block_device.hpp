@@ -25,7 +25,7 @@ class BlockDevice {
     }
     /// The configuration: its capacity in sectors.
     [[nodiscard]] std::uint8_t configuration(std::uint64_t offset) const {
-        return offset < 8 ? static_cast<std::uint8_t>(sectors() >> 8 * offset) : 0;
+        return offset < 8 ? static_cast<std::uint8_t>(sectors() >> 8 * offset) : std::uint8_t{0};
     }
 
     /// Carries a request out. Returns how many bytes it wrote to the guest's memory.

@@ -1,0 +1,138 @@
+// Writes pages that it knows, asks the hypervisor which were written, and compares: by each means
+// the sets must be the same.
+//
+//   --means 1|2|3   write protection, EPT dirty bits, the page-modification log (1)
+//   --pages N       pages that may be written (1500)
+//   --rounds N      how often pages are written and the log is collected (4)
+#include "guest/kit/hypercall.hpp"
+#include "guest/kit/kernel.hpp"
+#include "guest/kit/memory.hpp"
+#include "guest/kit/options.hpp"
+#include "guest/kit/processor.hpp"
+
+#include <twofold/arch/bits.hpp>
+
+namespace twofold::guest {
+
+namespace {
+
+struct Wanted {
+    std::uint64_t means = 1;
+    std::uint64_t pages = 1500;
+    std::uint64_t rounds = 4;
+};
+
+Wanted read_options(Arguments arguments) {
+    Wanted wanted;
+    for (Options options{arguments}; auto const argument = options.next();) {
+        if (*argument == "--means") {
+            wanted.means = options.number();
+        } else if (*argument == "--pages") {
+            wanted.pages = options.number();
+        } else if (*argument == "--rounds") {
+            wanted.rounds = options.number();
+        } else {
+            options.refuse();
+        }
+    }
+    return wanted;
+}
+
+std::uint64_t call(abi::Hypercall number, std::uint64_t first, std::uint64_t second = 0) {
+    return hypercall(static_cast<std::uint64_t>(number), first, second);
+}
+bool is_error(std::uint64_t result) {
+    return result >= static_cast<std::uint64_t>(abi::HypercallError::last);
+}
+
+class Rounds {
+  public:
+    Rounds(Wanted const& wanted, Gpa pages, std::uint64_t* words, std::uint64_t word_count)
+        : wanted_(wanted), pages_(pages), words_(words), word_count_(word_count) {}
+
+    int run() {
+        touch_some();
+        std::uint64_t const begin = read_ticks();
+        if (is_error(call(abi::Hypercall::log_dirty, wanted_.means))) {
+            print("means ", wanted_.means, " are not to be had\n");
+            return 3;
+        }
+        report_figure("start_log", read_ticks() - begin);
+        for (std::uint64_t round = 0; round < wanted_.rounds; ++round)
+            if (!run_one(round)) return 1;
+        report_figure("write_pages", write_ticks_);
+        report_figure("collect_log", collect_ticks_);
+        return is_error(call(abi::Hypercall::log_dirty, 0)) ? 1 : 0;
+    }
+
+  private:
+    /// Every third page is written in no round, another third of them in each.
+    [[nodiscard]] static bool is_written(std::uint64_t page, std::uint64_t round) {
+        return page % 3 != 0 && (page * 7 + round * round) % 5 < 4;
+    }
+    [[nodiscard]] std::uint64_t volatile& page(std::uint64_t number) const {
+        return *pointer_to<std::uint64_t volatile>(pages_ + number * page_4k.bytes());
+    }
+    /// What is not there when the log begins comes in while it is kept.
+    void touch_some() {
+        for (std::uint64_t number = 0; number < wanted_.pages; number += 2)
+            page(number) = number;
+    }
+    bool run_one(std::uint64_t round) {
+        std::uint64_t const begin = read_ticks();
+        for (std::uint64_t number = 0; number < wanted_.pages; ++number) {
+            if (is_written(number, round)) {
+                page(number) = round;
+            } else {
+                std::uint64_t const read = page(number);
+                (void)read;
+            }
+        }
+        std::uint64_t const written = read_ticks();
+        std::uint64_t const count = call(abi::Hypercall::collect_dirty,
+                                         reinterpret_cast<std::uint64_t>(words_), word_count_);
+        collect_ticks_ += read_ticks() - written;
+        write_ticks_ += written - begin;
+        return !is_error(count) && check(round, count);
+    }
+    /// Of the guest's other pages only the sum is known, by the other means.
+    [[nodiscard]] bool check(std::uint64_t round, std::uint64_t count) const {
+        std::uint64_t const first = pages_.value() / page_4k.bytes();
+        for (std::uint64_t number = 0; number < wanted_.pages; ++number) {
+            std::uint64_t const at = first + number;
+            bool const noted = (words_[at / 64] & bit(static_cast<unsigned>(at % 64))) != 0;
+            if (noted == is_written(number, round)) continue;
+            print("round ", round, ": page ", number,
+                  noted ? " was not written\n" : " is missing\n");
+            return false;
+        }
+        std::uint64_t digest = 0xcbf2'9ce4'8422'2325;
+        for (std::uint64_t word = 0; word < word_count_; ++word)
+            digest = (digest ^ words_[word]) * 0x100'0000'01b3;
+        print("round ", round, ": ", count, " pages, ", abi::hex(digest), '\n');
+        return true;
+    }
+
+    Wanted wanted_;
+    Gpa pages_;
+    std::uint64_t* words_;
+    std::uint64_t word_count_;
+    std::uint64_t write_ticks_ = 0;
+    std::uint64_t collect_ticks_ = 0;
+};
+
+} // namespace
+
+int run_kernel(Arguments arguments) {
+    Wanted const wanted = read_options(arguments);
+    std::uint64_t const words = (launch().memory_bytes / page_4k.bytes() + 63) / 64;
+    auto const buffer = allocate_pages(pages_for(words * 8, page_4k));
+    auto const pages = allocate_pages(wanted.pages);
+    if (!buffer || !pages) {
+        print("no memory for ", wanted.pages, " pages\n");
+        return 1;
+    }
+    return Rounds{wanted, *pages, pointer_to<std::uint64_t>(*buffer), words}.run();
+}
+
+} // namespace twofold::guest
