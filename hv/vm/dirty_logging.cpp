@@ -38,7 +38,8 @@ void drain_processor_log(Guest& guest) {
 
 bool has(Guest const& guest, abi::DirtyLogging means) {
     constexpr std::uint64_t accessed_dirty_enable = bit(6);
-    if (means == abi::DirtyLogging::write_protection) return true;
+    if (means == abi::DirtyLogging::off || means == abi::DirtyLogging::write_protection)
+        return true;
     bool const sets_bits = (guest.ept_pointer & accessed_dirty_enable) != 0;
     if (means == abi::DirtyLogging::dirty_bits) return sets_bits;
     auto const& capabilities = guest.scheduler.host().capabilities;
