@@ -25,6 +25,9 @@ std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, Event
             "--native needs an engine that emulates the bare processor: bochs or qemu"};
     if (plan.guests.size() != 1)
         throw UsageError{"--engine kvm runs one guest a process; start several processes"};
+    if (plan.guests.front().clones != 0)
+        throw UsageError{"--clones: --engine kvm makes none; take --engine bochs, or restore one "
+                         "snapshot several times"};
     if (options_.debugger && options_.board.processors != 1)
         throw UsageError{"--gdb: a debugger has guests of one processor; leave --cpus out"};
     // Above are the interrupt controllers and the firmware's place.
