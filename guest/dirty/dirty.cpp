@@ -12,6 +12,8 @@
 
 #include <twofold/arch/bits.hpp>
 
+#include <span>
+
 namespace twofold::guest {
 
 namespace {
@@ -38,22 +40,15 @@ Wanted read_options(Arguments arguments) {
     return wanted;
 }
 
-std::uint64_t call(abi::Hypercall number, std::uint64_t first, std::uint64_t second = 0) {
-    return hypercall(static_cast<std::uint64_t>(number), first, second);
-}
-bool is_error(std::uint64_t result) {
-    return result >= static_cast<std::uint64_t>(abi::HypercallError::last);
-}
-
 class Rounds {
   public:
-    Rounds(Wanted const& wanted, Gpa pages, std::uint64_t* words, std::uint64_t word_count)
-        : wanted_(wanted), pages_(pages), words_(words), word_count_(word_count) {}
+    Rounds(Wanted const& wanted, Gpa pages, std::span<std::uint64_t> words)
+        : wanted_(wanted), pages_(pages), words_(words) {}
 
     int run() {
         touch_some();
         std::uint64_t const begin = read_ticks();
-        if (is_error(call(abi::Hypercall::log_dirty, wanted_.means))) {
+        if (!log_writes(static_cast<abi::DirtyLogging>(wanted_.means))) {
             print("means ", wanted_.means, " are not to be had\n");
             return 3;
         }
@@ -62,7 +57,7 @@ class Rounds {
             if (!run_one(round)) return 1;
         report_figure("write_pages", write_ticks_);
         report_figure("collect_log", collect_ticks_);
-        return is_error(call(abi::Hypercall::log_dirty, 0)) ? 1 : 0;
+        return log_writes(abi::DirtyLogging::off) ? 0 : 1;
     }
 
   private:
@@ -89,11 +84,10 @@ class Rounds {
             }
         }
         std::uint64_t const written = read_ticks();
-        std::uint64_t const count = call(abi::Hypercall::collect_dirty,
-                                         reinterpret_cast<std::uint64_t>(words_), word_count_);
+        auto const count = collect_writes(words_);
         collect_ticks_ += read_ticks() - written;
         write_ticks_ += written - begin;
-        return !is_error(count) && check(round, count);
+        return count && check(round, *count);
     }
     /// Of the guest's other pages only the sum is known, by the other means.
     [[nodiscard]] bool check(std::uint64_t round, std::uint64_t count) const {
@@ -107,16 +101,15 @@ class Rounds {
             return false;
         }
         std::uint64_t digest = 0xcbf2'9ce4'8422'2325;
-        for (std::uint64_t word = 0; word < word_count_; ++word)
-            digest = (digest ^ words_[word]) * 0x100'0000'01b3;
+        for (std::uint64_t const word : words_)
+            digest = (digest ^ word) * 0x100'0000'01b3;
         print("round ", round, ": ", count, " pages, ", abi::hex(digest), '\n');
         return true;
     }
 
     Wanted wanted_;
     Gpa pages_;
-    std::uint64_t* words_;
-    std::uint64_t word_count_;
+    std::span<std::uint64_t> words_;
     std::uint64_t write_ticks_ = 0;
     std::uint64_t collect_ticks_ = 0;
 };
@@ -125,14 +118,14 @@ class Rounds {
 
 int run_kernel(Arguments arguments) {
     Wanted const wanted = read_options(arguments);
-    std::uint64_t const words = (launch().memory_bytes / page_4k.bytes() + 63) / 64;
+    std::uint64_t const words = log_words(launch().memory_bytes);
     auto const buffer = allocate_pages(pages_for(words * 8, page_4k));
     auto const pages = allocate_pages(wanted.pages);
     if (!buffer || !pages) {
         print("no memory for ", wanted.pages, " pages\n");
         return 1;
     }
-    return Rounds{wanted, *pages, pointer_to<std::uint64_t>(*buffer), words}.run();
+    return Rounds{wanted, *pages, {pointer_to<std::uint64_t>(*buffer), words}}.run();
 }
 
 } // namespace twofold::guest

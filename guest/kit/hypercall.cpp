@@ -50,28 +50,36 @@ void report_figure(std::string_view name, std::uint64_t ticks) {
               name.size(), ticks);
 }
 
-std::expected<std::uint64_t, abi::HypercallError> clone_self() {
+HypercallResult ask(abi::Hypercall number, std::uint64_t first, std::uint64_t second) {
     if (is_native()) return std::unexpected(abi::HypercallError::unknown_number);
-    std::uint64_t const result = hypercall(number_of(abi::Hypercall::clone));
+    std::uint64_t const result = hypercall(number_of(number), first, second);
     if (result >= number_of(abi::HypercallError::last))
         return std::unexpected(static_cast<abi::HypercallError>(result));
     return result;
 }
 
-std::expected<std::uint64_t, abi::HypercallError> release_pages(Gpa first, std::uint64_t pages) {
-    if (is_native()) return std::unexpected(abi::HypercallError::unknown_number);
+HypercallResult clone_self() { return ask(abi::Hypercall::clone); }
+
+HypercallResult release_pages(Gpa first, std::uint64_t pages) {
     std::uint64_t released = 0;
     while (pages > 0) {
         std::uint64_t const part = std::min(pages, abi::most_released_pages);
-        std::uint64_t const result =
-            hypercall(number_of(abi::Hypercall::release), first.value(), part);
-        if (result >= number_of(abi::HypercallError::last))
-            return std::unexpected(static_cast<abi::HypercallError>(result));
-        released += result;
+        auto const result = ask(abi::Hypercall::release, first.value(), part);
+        if (!result) return result;
+        released += *result;
         first = first + part * page_4k.bytes();
         pages -= part;
     }
     return released;
+}
+
+HypercallResult log_writes(abi::DirtyLogging means) {
+    return ask(abi::Hypercall::log_dirty, number_of(means));
+}
+
+HypercallResult collect_writes(std::span<std::uint64_t> words) {
+    return ask(abi::Hypercall::collect_dirty, reinterpret_cast<std::uint64_t>(words.data()),
+               words.size());
 }
 
 std::uint64_t own_number() {

@@ -129,8 +129,11 @@ bool log_dirty_for(Guest& guest, Registers& registers) {
     if (!has(guest, means)) return refuse(registers, abi::HypercallError::not_allowed);
     stop_dirty_logging(guest);
     guest.time.look_after_next_exit();
-    if (means != abi::DirtyLogging::off && !start(guest, means))
-        return refuse(registers, abi::HypercallError::out_of_frames);
+    bool done = means == abi::DirtyLogging::off;
+    do {
+        done = done || start(guest, means);
+    } while (!done && guest.scheduler.can_find_frames(SpaceError::out_of_frames));
+    if (!done) return refuse(registers, abi::HypercallError::out_of_frames);
     registers.rax = 0;
     return true;
 }

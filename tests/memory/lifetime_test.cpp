@@ -4,11 +4,11 @@
 #include <twofold/memory/merger.hpp>
 #include <twofold/memory/promoter.hpp>
 #include <twofold/memory/reclaimer.hpp>
+#include <twofold/memory/scenario.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <random>
 #include <vector>
 
 namespace lifetime_test {
@@ -25,6 +25,24 @@ constexpr std::size_t most_spaces = 6;
 /// Below lies what the pool never had: the hypervisor's own.
 constexpr Hpa hypervisor_end{64 << 12};
 
+constexpr auto every_step = std::to_array<StepWeight>({
+    {ScenarioStep::clone, 1},
+    {ScenarioStep::drop, 1},
+    {ScenarioStep::split, 1},
+    {ScenarioStep::promote, 1},
+    {ScenarioStep::merge, 1},
+    {ScenarioStep::fill_and_promote, 1},
+    {ScenarioStep::swap_out, 1},
+    {ScenarioStep::reclaim, 1},
+    {ScenarioStep::release, 1},
+    {ScenarioStep::log, 1},
+    {ScenarioStep::working_set, 1},
+    {ScenarioStep::host_write, 1},
+    {ScenarioStep::store, 4},
+    {ScenarioStep::execute, 1},
+    {ScenarioStep::read, 3},
+});
+
 struct Kind {
     PageSize leaf;
     bool accessed_dirty;
@@ -35,8 +53,9 @@ struct Kind {
 /// Guests' lives beside arrays of bytes. Every operation of the memory manager is among the steps.
 class Lives {
   public:
-    Lives(Kind const& kind, std::uint32_t seed)
-        : kind_(kind), random_(seed), guests_(kind.frames, 64, hypervisor_end.value() >> 12) {
+    Lives(Kind const& kind, std::uint64_t seed)
+        : kind_(kind), scenario_(every_step, pages.size(), seed),
+          guests_(kind.frames, 64, hypervisor_end.value() >> 12) {
         guests_.world.mmu.accessed_dirty = kind.accessed_dirty;
         auto options = guests_.world.options(8 * gib, kind.leaf);
         options.executable = kind.executable;
@@ -47,30 +66,30 @@ class Lives {
     }
 
     void step() {
+        auto const [step, page, choice] = scenario_.next();
         std::size_t const who = guests_.any(random_);
-        std::size_t const page = random_() % pages.size();
-        Gpa const gpa{pages[page] + random_() % 4096};
+        Gpa const gpa{pages[page] + choice % 4096};
         TestSpace& space = *guests_.spaces[who];
         ++steps_;
-        switch (random_() % 20) {
-        case 0: clone(who); break;
-        case 1: drop(who); break;
-        case 2: watch([&] { return space.split(gpa).has_value(); }, true); break;
-        case 3: watch([&] { return space.promote(gpa, page_2m).has_value(); }, true); break;
-        case 4: fill_and_promote(who); break;
-        case 5: watch([&] { return merger_.step(64, ignore_duty).merged > 0; }); break;
-        case 6: watch([&] { return space.swap_out(gpa).has_value(); }); break;
-        case 7: watch([&] { return reclaimer_.make_room(2, ignore_duty) > 0; }); break;
-        case 8: release(who, page); break;
-        case 9: log_step(who); break;
-        case 10: (void)space.working_set(); break;
-        case 11: host_write(who, page); break;
-        case 12:
-        case 13:
-        case 14:
-        case 15: write(who, page, gpa); break;
-        case 16: check_read(who, page, Access::execute); break;
-        default: check_read(who, page, Access::read);
+        switch (step) {
+            using enum ScenarioStep;
+        case clone: return make_clone(who);
+        case drop: return end_one(who);
+        case split: watch([&] { return space.split(gpa).has_value(); }, true); break;
+        case promote: watch([&] { return space.promote(gpa, page_2m).has_value(); }, true); break;
+        case fill_and_promote: return fill_first_table(who);
+        case merge: watch([&] { return merger_.step(64, ignore_duty).merged > 0; }); break;
+        case swap_out: watch([&] { return space.swap_out(gpa).has_value(); }); break;
+        case reclaim: watch([&] { return reclaimer_.make_room(2, ignore_duty) > 0; }); break;
+        case release: return give_back(who, page);
+        case log: return log_step(who);
+        case working_set: (void)space.working_set(); break;
+        case host_write: return write_by_host(who, page);
+        case store:
+        case fill: return write(who, page, gpa);
+        case execute: return check_read(who, page, Access::execute);
+        case read:
+        case verify: return check_read(who, page, Access::read);
         }
     }
 
@@ -91,13 +110,13 @@ class Lives {
     [[nodiscard]] std::uint64_t watched() const { return watched_; }
 
   private:
-    void clone(std::size_t who) {
+    void make_clone(std::size_t who) {
         if (guests_.living() == most_spaces) return;
         auto cloned = guests_.spaces[who]->clone();
         if (!cloned) return count_refusal(cloned.error());
         guests_.add(std::move(cloned->space), ModelledSpaces::Bytes{guests_.models[who]});
     }
-    void drop(std::size_t who) {
+    void end_one(std::size_t who) {
         if (guests_.living() == 1 || random_() % 2 == 0) return;
         if (logged_ == who) logged_.reset();
         guests_.spaces[who].reset();
@@ -116,7 +135,7 @@ class Lives {
         if (first) guests_.models[who][page] = value;
         mark(who, page);
     }
-    void host_write(std::size_t who, std::size_t page) {
+    void write_by_host(std::size_t who, std::size_t page) {
         std::byte const value{static_cast<std::uint8_t>(random_() % 4)};
         auto const done = guests_.spaces[who]->write(Gpa{pages[page]}, {&value, 1});
         if (!done) return count_refusal(done.error());
@@ -136,7 +155,7 @@ class Lives {
             FAIL("step " << steps_ << ": space " << who << " reads " << int{*got} << " on page "
                          << page << " instead of " << int{guests_.models[who][page]});
     }
-    void release(std::size_t who, std::size_t page) {
+    void give_back(std::size_t who, std::size_t page) {
         std::array<bool, pages.size()> had{};
         for (std::size_t at = 0; at < pages.size(); ++at)
             had[at] = guests_.has_contents(who, at);
@@ -152,7 +171,7 @@ class Lives {
         }
     }
     /// Makes promotion of the first 2 MiB possible, now and then.
-    void fill_and_promote(std::size_t who) {
+    void fill_first_table(std::size_t who) {
         if (random_() % 16 != 0) return;
         TestSpace& space = *guests_.spaces[who];
         for (std::uint64_t gpa = 0; gpa < 2 * mib; gpa += 4096) {
@@ -223,7 +242,8 @@ class Lives {
     }
 
     Kind kind_;
-    std::mt19937 random_;
+    Scenario scenario_;
+    RandomNumbers& random_ = scenario_.random();
     ModelledSpaces guests_;
     std::vector<MergeCandidate> candidates_{256};
     std::vector<MergeIndex::bucket_type> buckets_{64};
@@ -240,13 +260,13 @@ class Lives {
 };
 
 /// TWOFOLD_LONG_TESTS: how many seeds each kind of guest lives through, 1 if it is not set.
-std::uint32_t seeds() {
+std::uint64_t seeds() {
     char const* const wanted = std::getenv("TWOFOLD_LONG_TESTS");
-    return wanted == nullptr ? 1 : static_cast<std::uint32_t>(std::max(1, std::atoi(wanted)));
+    return wanted == nullptr ? 1 : static_cast<std::uint64_t>(std::max(1, std::atoi(wanted)));
 }
 
 void live(Kind const& kind) {
-    for (std::uint32_t seed = 1; seed <= seeds(); ++seed) {
+    for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
         CAPTURE(seed);
         Lives lives{kind, seed};
         for (int step = 0; step < 100'000; ++step) {

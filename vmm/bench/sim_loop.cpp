@@ -1,7 +1,8 @@
 #include "bench/sim_loop.hpp"
 
 #include "sim/processor_preset.hpp"
-#include "sim/random_numbers.hpp"
+
+#include <twofold/model/random_numbers.hpp>
 
 #include <array>
 

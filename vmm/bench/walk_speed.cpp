@@ -1,8 +1,9 @@
 #include "bench/walk_speed.hpp"
 
 #include "sim/demand_tables.hpp"
-#include "sim/random_numbers.hpp"
 #include "system/failure.hpp"
+
+#include <twofold/model/random_numbers.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,8 @@
 #include "sim/access_pattern.hpp"
 
-#include "sim/random_numbers.hpp"
 #include "system/failure.hpp"
+
+#include <twofold/model/random_numbers.hpp>
 
 #include <fmt/format.h>
 
@@ -94,6 +95,9 @@ struct PointerChase {
     std::uint64_t at = 0;
 };
 
+/// 0 to 1, 1 excluded, of a random number.
+double fraction_of(std::uint64_t number) { return static_cast<double>(number >> 11) * 0x1.0p-53; }
+
 /// Pages by Zipf's law, the frequent ones scattered, by inverting the law's integral.
 struct Zipf {
     explicit Zipf(PatternParameters const& p)
@@ -102,7 +106,7 @@ struct Zipf {
                     ? std::log(static_cast<double>(pages) + 1)
                     : (std::pow(static_cast<double>(pages) + 1, exponent) - 1) / exponent) {}
     TraceAccess operator()(Gva first) {
-        double const area = random.fraction() * scale;
+        double const area = fraction_of(random()) * scale;
         double const rank = std::abs(exponent) < 1e-9 ? std::exp(area)
                                                       : std::pow(area * exponent + 1, 1 / exponent);
         std::uint64_t const page = mixed(static_cast<std::uint64_t>(rank)) % pages;

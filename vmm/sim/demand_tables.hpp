@@ -3,10 +3,10 @@
 #pragma once
 
 #include "sim/configuration.hpp"
-#include "sim/random_numbers.hpp"
 #include "sim/sparse_memory.hpp"
 #include "system/failure.hpp"
 
+#include <twofold/model/random_numbers.hpp>
 #include <twofold/paging/map.hpp>
 #include <twofold/paging/nested_walk.hpp>
 

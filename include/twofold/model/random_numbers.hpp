@@ -1,28 +1,25 @@
 // Pseudo-random numbers that are the same on every machine and cost a few instructions.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
-namespace twofold::vmm {
+namespace twofold {
 
 /// splitmix64 (Steele, Lea, Flood, 2014).
 class RandomNumbers {
   public:
-    explicit RandomNumbers(std::uint64_t seed) : state_(seed) {}
-    std::uint64_t operator()() {
+    explicit constexpr RandomNumbers(std::uint64_t seed) : state_(seed) {}
+    constexpr std::uint64_t operator()() {
         std::uint64_t z = state_ += 0x9e37'79b9'7f4a'7c15;
         z = (z ^ (z >> 30)) * 0xbf58'476d'1ce4'e5b9;
         z = (z ^ (z >> 27)) * 0x94d0'49bb'1331'11eb;
         return z ^ (z >> 31);
     }
-    /// 0 to `below` - 1.
-    std::uint64_t below(std::uint64_t limit) {
+    /// 0 to `limit` - 1.
+    constexpr std::uint64_t below(std::uint64_t limit) {
         __extension__ using Wide = unsigned __int128;
         return static_cast<std::uint64_t>((Wide{(*this)()} * limit) >> 64);
     }
-    /// 0 to 1, 1 excluded.
-    double fraction() { return static_cast<double>((*this)() >> 11) * 0x1.0p-53; }
 
   private:
     std::uint64_t state_;
@@ -45,4 +42,4 @@ constexpr std::uint64_t permuted(std::uint64_t number, unsigned bits) {
     return number & mask;
 }
 
-} // namespace twofold::vmm
+} // namespace twofold
