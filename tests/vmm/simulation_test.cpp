@@ -170,14 +170,28 @@ TEST_CASE("on either side of the break-even the other technique is cheaper") {
     CHECK(found.runs[1].shadow_cycles < found.runs[1].nested_cycles);
     CHECK(found.runs[2].shadow_cycles > found.runs[2].nested_cycles);
     CHECK(holds(break_even_text(found, Style{false}), {"1500 cycles", "20 cycles", "break-even"}));
+
+    auto const chart = break_even_chart(found);
+    REQUIRE(chart.curves.size() == 2);
+    for (auto const& curve : chart.curves) {
+        REQUIRE(curve.points.size() == 3);
+        CHECK(curve.points[0].first == 0);
+        CHECK(curve.points[1].first < curve.points[2].first);
+    }
+    CHECK(chart.curves[0].points[2].second == found.runs[2].shadow_cycles);
+    CHECK(chart.curves[1].points[2].second == found.runs[2].nested_cycles);
 }
 
 TEST_CASE("a chart has a bar a configuration") {
     std::array<Configuration, 2> const two{};
     std::array<SimulationResult, 2> results{};
     results[0].accesses = results[1].accesses = 1;
-    auto const svg = references_chart({two, results, {}});
-    CHECK(holds(svg, {"<svg", "nested 4K/4K", "</svg>"}));
+    results[1].references.add(Dimension::ept, 1, 1);
+    auto const chart = references_chart({two, results, {}});
+    REQUIRE(chart.bars.size() == 2);
+    CHECK(chart.bars[0].label == "nested 4K/4K");
+    CHECK(chart.bars[0].parts == std::vector<double>{0, 0});
+    CHECK(chart.bars[1].parts == std::vector<double>{0, 1});
 }
 
 TEST_CASE("every preset says where its figures stand") {

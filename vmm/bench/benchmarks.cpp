@@ -1,5 +1,6 @@
 #include "bench/benchmarks.hpp"
 
+#include "bench/chase.hpp"
 #include "bench/clone.hpp"
 #include "bench/exits.hpp"
 #include "bench/launch.hpp"
@@ -26,7 +27,7 @@ constexpr Benchmark all_benchmarks[] = {
      "size,\n"
      "the number of clones and the depth of sharing, and how many frames N clones hold that write\n"
      "W pages each: for these, floor and goal are the closed form.",
-     bench_memory},
+     bench_memory, nullptr, true},
     {"launch",
      "hello under KVM from exec to exit, beside a static program of the same bare system calls,\n"
      "in turns: medians and their ratio. Says what kind of KVM it ran on.",
@@ -44,7 +45,13 @@ constexpr Benchmark all_benchmarks[] = {
      "either dimension: counted on tables that are built for it, by the closed form\n"
      "(g+1)(h+1)-1, and for 4 over 4 on the live guest `walk` in Bochs beside what the emulated\n"
      "processor itself read.",
-     bench_walk},
+     bench_walk, nullptr, true},
+    {"chase",
+     "a chain of loads, one in each page of 4K, natively and in ring 3 of a guest, over the very\n"
+     "same memory at the same addresses: nanoseconds a load by working set, by the page size of\n"
+     "either dimension, in turns. Says what kind of host it ran on: without a second dimension\n"
+     "in hardware the guest's walks are of KVM's shadow tables.",
+     bench_chase, nullptr, true},
     {"sim",
      "what the simulator of `twofold sim` costs, in instructions an access by callgrind, and the\n"
      "walker, as ratios to a bare chain of dependent loads over the very same addresses.",

@@ -19,6 +19,8 @@ struct Benchmark {
     std::vector<BenchmarkResult> (*run)(Context& context);
     /// The same with KVM's column measured now, where there is such a column.
     std::vector<BenchmarkResult> (*run_beside_kvm)(Context& context) = nullptr;
+    /// Some of its figures are curves or a matrix.
+    bool has_charts = false;
 };
 
 /// All of them, in the order in which help shows them.

@@ -3,10 +3,10 @@
 #include "bench/kvm_rig.hpp"
 #include "cli/installation.hpp"
 #include "cli/launch_options.hpp"
-#include "cli/program_output.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "system/failure.hpp"
+#include "system/program_output.hpp"
 
 #include <fmt/format.h>
 

@@ -1,9 +1,9 @@
 #include "bench/kvm_rig.hpp"
 
 #include "cli/installation.hpp"
-#include "cli/program_output.hpp"
 #include "system/failure.hpp"
 #include "system/file_descriptor.hpp"
+#include "system/program_output.hpp"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

@@ -2,10 +2,10 @@
 
 #include "bench/interleaved.hpp"
 #include "cli/installation.hpp"
-#include "cli/program_output.hpp"
 #include "kvm/device.hpp"
 #include "kvm/host.hpp"
 #include "system/failure.hpp"
+#include "system/program_output.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -3,11 +3,11 @@
 #include "bench/sim_loop.hpp"
 #include "bench/walk_speed.hpp"
 #include "cli/installation.hpp"
-#include "cli/program_output.hpp"
 #include "cli/progress.hpp"
 #include "sim/access_pattern.hpp"
 #include "sim/processor_preset.hpp"
 #include "system/failure.hpp"
+#include "system/program_output.hpp"
 
 #include <fmt/format.h>
 

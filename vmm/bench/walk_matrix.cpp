@@ -1,10 +1,10 @@
 #include "bench/walk_matrix.hpp"
 
 #include "cli/installation.hpp"
-#include "cli/program_output.hpp"
 #include "cli/progress.hpp"
 #include "sim/demand_tables.hpp"
 #include "system/failure.hpp"
+#include "system/program_output.hpp"
 
 #include <twofold/model/closed_form.hpp>
 
@@ -79,11 +79,14 @@ class WalkMatrix {
                     live = live_references(size_names[guest], size_names[host], context_);
                 add(fmt::format("walk_{}x{}_{}_{}", GuestLevels, EptLevels, size_names[guest],
                                 size_names[host]),
+                    {fmt::format("{} levels, {}", GuestLevels, size_names[guest]),
+                     fmt::format("{} levels, {}", EptLevels, size_names[host])},
                     built, closed_form::nested(GuestLevels - guest, EptLevels - host), live);
             }
         }
     }
-    void add(std::string name, unsigned built, unsigned formula, std::optional<unsigned> live) {
+    void add(std::string name, MatrixCell cell, unsigned built, unsigned formula,
+             std::optional<unsigned> live) {
         if (built != formula || (live && *live != formula))
             throw Failure{fmt::format("{}: {} references on built tables, {} by the closed form, "
                                       "{} on the live guest",
@@ -100,7 +103,8 @@ class WalkMatrix {
              .note = live ? fmt::format("closed form {}, built tables {}, live guest {}, the "
                                         "processor's own reads: the same",
                                         formula, built, *live)
-                          : fmt::format("closed form {}, built tables {}", formula, built)});
+                          : fmt::format("closed form {}, built tables {}", formula, built),
+             .cell = std::move(cell)});
     }
 
     Context& context_;

@@ -1,7 +1,9 @@
 #include "cli/bench_command.hpp"
 
+#include "bench/benchmark_charts.hpp"
 #include "bench/benchmarks.hpp"
 #include "cli/json_output.hpp"
+#include "plot/draw.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -19,6 +21,7 @@ namespace {
 struct BenchOptions {
     std::string name;
     std::string json;
+    std::string plot;
     bool check = false;
     bool beside_kvm = false;
 };
@@ -37,7 +40,8 @@ std::string bench_examples() {
                   "  twofold bench exits\n"
                   "  twofold bench exits --json exits.json\n"
                   "  twofold bench exits --check\n"
-                  "  twofold bench exits --kvm";
+                  "  twofold bench exits --kvm\n"
+                  "  twofold bench walk --plot walk.svg";
 }
 
 int bench(Context& context, BenchOptions const& options) {
@@ -49,6 +53,10 @@ int bench(Context& context, BenchOptions const& options) {
     if (options.beside_kvm && found->run_beside_kvm == nullptr)
         throw UsageError{
             fmt::format("--kvm: '{}' has no figures of KVM's; exits has", options.name)};
+    if (!options.plot.empty() && !found->has_charts)
+        throw UsageError{fmt::format("--plot: '{}' measures single figures; memory, walk and chase "
+                                     "have curves or a matrix",
+                                     options.name)};
     auto const results = options.beside_kvm ? found->run_beside_kvm(context) : found->run(context);
     JsonOutput const json{options.json};
     if (json.wanted()) json.write(benchmark_json(results), context.outputs.out);
@@ -56,6 +64,7 @@ int bench(Context& context, BenchOptions const& options) {
         Style const style{context.outputs.out.wants_colour()};
         context.outputs.out.write(benchmark_text(results, style));
     }
+    if (!options.plot.empty()) draw(benchmark_charts(results), options.plot, context.signals);
     bool const all =
         std::ranges::all_of(results, [](auto const& result) { return result.reached(); });
     return options.check && !all ? exit_failure : exit_success;
@@ -74,6 +83,10 @@ void add_bench_command(CLI::App& application, Action& chosen) {
         ->add_option("--json", options->json,
                      "Write the results as JSON; -: to standard output, instead of the table")
         ->type_name("FILE|-");
+    command
+        ->add_option("--plot", options->plot,
+                     "Draw the figures that are curves or a matrix; by gnuplot")
+        ->type_name("FILE.svg");
     command->add_flag("--check", options->check, "Exit with 1 when a goal is missed");
     command->add_flag(
         "--kvm", options->beside_kvm,

@@ -70,7 +70,7 @@ std::string flags_of(CLI::Option const& option) {
 }
 
 std::string bash_script(CLI::App const& application) {
-    std::vector<std::string> commands;
+    std::vector<std::string> command_names;
     std::string values;
     std::string options;
     for (auto const* const command :
@@ -85,11 +85,11 @@ std::string bash_script(CLI::App const& application) {
                                       option->get_lnames().front(), words);
             }
         }
-        commands.push_back(name);
+        command_names.push_back(name);
         options += fmt::format("    {}) words=\"{}\" ;;\n", name, fmt::join(flags, " "));
     }
     return fmt::format(fmt::runtime(script),
-                       fmt::arg("commands", fmt::format("{}", fmt::join(commands, " "))),
+                       fmt::arg("commands", fmt::format("{}", fmt::join(command_names, " "))),
                        fmt::arg("values", values), fmt::arg("options", options));
 }
 

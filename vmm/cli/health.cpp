@@ -1,7 +1,7 @@
 #include "cli/health.hpp"
 
 #include "cli/installation.hpp"
-#include "cli/program_output.hpp"
+#include "system/program_output.hpp"
 #include "engine/bochs.hpp"
 #include "engine/emulated_machine.hpp"
 #include "engine/qemu.hpp"

@@ -3,6 +3,7 @@
 #include "bench/sim_loop.hpp"
 #include "cli/json_output.hpp"
 #include "cli/sim_options.hpp"
+#include "plot/draw.hpp"
 #include "report/table.hpp"
 #include "sim/access_pattern.hpp"
 #include "sim/break_even.hpp"
@@ -10,7 +11,6 @@
 #include "sim/references_chart.hpp"
 #include "sim/simulation.hpp"
 #include "system/failure.hpp"
-#include "system/file.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -32,7 +32,7 @@ Examples:
   twofold sim --trace accesses.xz --processor zen2 --guest-page 4k,2m,1g --host-page 4k,2m,1g
   valgrind --tool=lackey --trace-mem=yes --log-file=ls.trace ls; twofold sim --trace ls.trace
   twofold sim --pattern zipf --latency 4,14,50,200
-  twofold sim --break-even --footprint 4G
+  twofold sim --break-even --footprint 4G --plot crossing.svg
   twofold sim --list)";
 
 /// "12,345,678 accesses, 41 million a second", on terminals.
@@ -91,6 +91,10 @@ std::string list_text(Style const& style) {
     return text;
 }
 
+void plot(Context& context, SimOptions const& options, Chart const& chart) {
+    if (!options.plot.empty()) draw({&chart, 1}, options.plot, context.signals);
+}
+
 int break_even(Context& context, SimOptions const& options) {
     auto const found = find_break_even(
         {options.exit_cycles, options.reference_cycles, options.configurations().front()},
@@ -102,6 +106,7 @@ int break_even(Context& context, SimOptions const& options) {
     if (!json.is_standard_output())
         context.outputs.out.write(
             break_even_text(found, Style{context.outputs.out.wants_colour()}));
+    plot(context, options, break_even_chart(found));
     return exit_success;
 }
 
@@ -124,7 +129,7 @@ int sim(Context& context, SimOptions const& options) {
             options.trace.empty() ? options.pattern : options.trace, options.processor));
         context.outputs.out.write(simulation_text(report, style));
     }
-    if (!options.plot.empty()) write_file(options.plot, references_chart(report));
+    plot(context, options, references_chart(report));
     return exit_success;
 }
 

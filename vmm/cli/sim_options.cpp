@@ -113,7 +113,11 @@ void SimOptions::add_to(CLI::App& command) {
         .add_option("--json", json,
                     "Write the results as JSON; -: to standard output, instead of the table")
         ->type_name("FILE|-");
-    command.add_option("--plot", plot, "Draw references per access as bars")->type_name("FILE.svg");
+    command
+        .add_option("--plot", plot,
+                    "Draw references per access as bars, or the break-even as curves; by "
+                    "gnuplot")
+        ->type_name("FILE.svg");
     command.add_flag("--list", list, "List patterns and processors, with sources, and end");
 }
 

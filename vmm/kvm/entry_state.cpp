@@ -4,6 +4,12 @@ namespace twofold::vmm::kvm {
 
 namespace {
 
+kvm_dtable kvm_table_of(DescriptorTable const& table) {
+    return {.base = table.base, .limit = table.limit, .padding = {}};
+}
+
+} // namespace
+
 kvm_segment kvm_segment_of(SegmentRegister const& segment) {
     SegmentAccess const access = segment.access;
     auto const flag = [](bool value) { return static_cast<__u8>(value ? 1 : 0); };
@@ -21,12 +27,6 @@ kvm_segment kvm_segment_of(SegmentRegister const& segment) {
     made.unusable = flag(access.unusable());
     return made;
 }
-
-kvm_dtable kvm_table_of(DescriptorTable const& table) {
-    return {.base = table.base, .limit = table.limit, .padding = {}};
-}
-
-} // namespace
 
 void set_entry_state(Processor& processor, BootState const& state) {
     auto special = processor.special_registers();

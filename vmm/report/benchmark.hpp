@@ -20,6 +20,12 @@ struct Growth {
     std::uint64_t at;
 };
 
+/// Where a figure stands in a matrix of its kind.
+struct MatrixCell {
+    std::string row;
+    std::string column;
+};
+
 /// A figure and what it is measured against, all in `unit`. What is not known is left empty.
 struct BenchmarkResult {
     std::string name;
@@ -39,6 +45,8 @@ struct BenchmarkResult {
     bool exact = false;
     /// It stands in a table of its kind, beside what it grows with.
     std::optional<Growth> growth = std::nullopt;
+    /// It is one of a matrix.
+    std::optional<MatrixCell> cell = std::nullopt;
 
     /// False when there is a goal that the value misses, or no value for it.
     [[nodiscard]] bool reached() const {

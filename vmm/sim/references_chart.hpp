@@ -1,13 +1,17 @@
-// References an access as bars.
+// What simulations found, as charts.
 #pragma once
 
+#include "plot/chart.hpp"
+#include "sim/break_even.hpp"
 #include "sim/simulation_report.hpp"
-
-#include <string>
 
 namespace twofold::vmm {
 
-/// An SVG document: a bar for each configuration, the guest's references and EPT's stacked.
-std::string references_chart(SimulationReport const& report);
+/// References an access: a bar for each configuration, the guest's and EPT's stacked.
+BarChart references_chart(SimulationReport const& report);
+
+/// Cycles an access by how often the guest updates its tables: shadow and nested cross at the
+/// break-even.
+CurveChart break_even_chart(BreakEven const& found);
 
 } // namespace twofold::vmm

@@ -1,4 +1,4 @@
-#include "cli/program_output.hpp"
+#include "system/program_output.hpp"
 
 #include "system/child_process.hpp"
 #include "system/failure.hpp"
@@ -8,11 +8,12 @@
 namespace twofold::vmm {
 
 ProgramOutput output_of(std::vector<std::string> command, Signals const& signals,
-                        std::chrono::seconds limit) {
+                        std::chrono::seconds limit, std::vector<int> inherited) {
     auto const started = Clock::now();
     Pipe pipe = Pipe::make();
-    ChildProcess child{{.command = command, .inherited = {}, .output = pipe.write_end.get()},
-                       signals};
+    ChildProcess child{
+        {.command = command, .inherited = std::move(inherited), .output = pipe.write_end.get()},
+        signals};
     pipe.write_end.reset();
 
     ProgramOutput output;

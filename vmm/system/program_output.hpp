@@ -17,8 +17,9 @@ struct ProgramOutput {
     std::chrono::duration<double> wall{};
 };
 
-/// Runs `command` to its end. Throws Failure when it can't be started, or runs longer than `limit`.
+/// Runs `command` to its end; it finds the `inherited` descriptors under the same numbers. Throws
+/// Failure when it can't be started, or runs longer than `limit`.
 ProgramOutput output_of(std::vector<std::string> command, Signals const& signals,
-                        std::chrono::seconds limit);
+                        std::chrono::seconds limit, std::vector<int> inherited = {});
 
 } // namespace twofold::vmm
