@@ -1,7 +1,6 @@
 #include "cli/health.hpp"
 
 #include "cli/installation.hpp"
-#include "system/program_output.hpp"
 #include "engine/bochs.hpp"
 #include "engine/emulated_machine.hpp"
 #include "engine/qemu.hpp"
@@ -11,6 +10,7 @@
 #include "report/style.hpp"
 #include "system/failure.hpp"
 #include "system/file.hpp"
+#include "system/program_output.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
