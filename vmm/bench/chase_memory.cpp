@@ -1,10 +1,10 @@
 #include "bench/chase_memory.hpp"
 
 #include "kvm/ram_words.hpp"
-#include "sim/random_numbers.hpp"
 #include "system/failure.hpp"
 
 #include <twofold/arch/paging_format.hpp>
+#include <twofold/model/random_numbers.hpp>
 #include <twofold/paging/map_run.hpp>
 
 #include <array>
