@@ -11,8 +11,9 @@
 
 namespace twofold::guest {
 
-/// Writes `text` to the first serial port. Natively each byte waits for the port; under a
-/// hypervisor one REP OUTSB carries all of it, since every access to the port costs an exit.
+/// Writes `text` to the first serial port. Natively each byte waits for the port; under the
+/// hypervisor one REP OUTSB carries all of it, since every access to the port costs an exit; under
+/// KVM, where that costs an exit a byte, a hypercall does.
 void write_console(std::string_view text);
 
 using Line = abi::TextBuffer<1024>;
@@ -21,9 +22,9 @@ inline void put(Line& line, std::string_view text) { line(text); }
 /// A literal's length is known without looking for its end.
 template <std::size_t N>
 void put(Line& line, char const (&text)[N]) {
-    line(std::string_view{text, N - 1});
+    line.append<N - 1>(text);
 }
-inline void put(Line& line, char c) { line(std::string_view{&c, 1}); }
+inline void put(Line& line, char c) { line.append<1>(&c); }
 inline void put(Line& line, std::unsigned_integral auto value) { abi::put_decimal(line, value); }
 inline void put(Line& line, std::signed_integral auto value) {
     if (value < 0) line("-");
@@ -34,12 +35,16 @@ inline void put(Line& line, abi::Hex number) { abi::put_hexadecimal(line, number
 /// As the command names sizes: 4K, 2M, 1G.
 void put(Line& line, PageSize size);
 
-/// Prints its arguments one after another: text, characters, whole numbers, abi::hex(number or
-/// address), page sizes. What exceeds 1024 bytes is dropped.
+/// Adds text, characters, whole numbers, abi::hex(number or address), page sizes, one after
+/// another. What exceeds 1024 bytes is dropped.
+template <class... Pieces>
+void put_all(Line& line, Pieces const&... pieces) {
+    (put(line, pieces), ...);
+}
 template <class... Pieces>
 void print(Pieces const&... pieces) {
     Line line;
-    (put(line, pieces), ...);
+    put_all(line, pieces...);
     write_console(line.text());
 }
 

@@ -12,7 +12,11 @@ namespace twofold::guest {
 /// The first is the guest's name.
 using Arguments = std::span<std::string_view const>;
 
-abi::LaunchInfo const& launch();
+namespace detail {
+extern abi::LaunchInfo const* kept_launch;
+} // namespace detail
+
+inline abi::LaunchInfo const& launch() { return *detail::kept_launch; }
 Arguments arguments();
 /// The tick at which the guest executed its first instruction.
 std::uint64_t first_tick();

@@ -23,9 +23,10 @@ std::uint64_t gpa_of(void const* object) { return reinterpret_cast<std::uint64_t
 } // namespace
 
 std::uint64_t make_stack() {
+    auto const first = Paging::Entry::to_frame(gpa_of(stack.data()), 1, read_write);
+#pragma GCC unroll 16 // KVM without VT-x takes a microsecond for each instruction of ring 0
     for (std::uint64_t page = 0; page < stack_pages; ++page)
-        stack_tables[2][page] =
-            Paging::Entry::to_frame(gpa_of(stack.data()) + page * page_4k.bytes(), 1, read_write);
+        stack_tables[2][page] = Paging::Entry{first.word() + page * page_4k.bytes()};
     stack_tables[1][0] = Paging::Entry::to_table(gpa_of(&stack_tables[2]));
     stack_tables[0][0] = Paging::Entry::to_table(gpa_of(&stack_tables[1]));
     auto const top = live_root() + Paging::index(stack_region, Paging::levels) * 8;

@@ -44,11 +44,14 @@ int memcmp(void const* left, void const* right, std::size_t bytes) {
 }
 
 void* memchr(void const* text, int byte, std::size_t bytes) {
-    auto const* at = static_cast<std::uint8_t const*>(text);
-    for (std::size_t i = 0; i < bytes; ++i) {
-        if (at[i] == static_cast<std::uint8_t>(byte)) return const_cast<std::uint8_t*>(at + i);
-    }
-    return nullptr;
+    if (bytes == 0) return nullptr;
+    bool found = false;
+    asm volatile("repne scasb"
+                 : "+D"(text), "+c"(bytes), "=@ccz"(found)
+                 : "a"(static_cast<std::uint8_t>(byte))
+                 : "memory");
+    // The processor has gone one byte further.
+    return found ? const_cast<std::uint8_t*>(static_cast<std::uint8_t const*>(text) - 1) : nullptr;
 }
 
 std::size_t strlen(char const* text) {

@@ -114,6 +114,7 @@ bool handle_hypercall(Guest& guest, Registers& registers) {
     case abi::Hypercall::log_dirty: return log_dirty_for(guest, registers);
     case abi::Hypercall::collect_dirty: return collect_dirty_for(guest, registers);
     case abi::Hypercall::probe_result: return probe_result_for(guest, registers);
+    case abi::Hypercall::console: break; // REP OUTSB is one exit here
     }
     return refuse(registers, abi::HypercallError::unknown_number);
 }

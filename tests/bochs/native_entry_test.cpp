@@ -46,7 +46,12 @@ probe_begin:
     orq %rdx, %rax
     call put_rax
     movl %cs, %eax
-    andl $3, %eax
+    movl %ds, %ecx
+    shll $16, %ecx
+    orl %ecx, %eax
+    movl %ss, %ecx
+    shlq $32, %rcx
+    orq %rcx, %rax
     call put_rax
     movq %cr3, %rax
     call put_rax
@@ -133,12 +138,12 @@ TEST_CASE("a native guest finds the entry state and the launch information that 
     PageSize const page = GENERATE(page_4k, page_2m, page_1g);
     auto const found = state_at_entry(page);
     REQUIRE(found.size() == 15);
-    CHECK(found[0] == 0);          // every general register but RDI
-    CHECK(found[1] == 2);          // RFLAGS
-    CHECK(found[2] == 0x80010033); // CR0: PE MP ET NE WP PG
-    CHECK(found[3] == 0x220);      // CR4: PAE OSFXSR
-    CHECK(found[4] == 0xd00);      // EFER: LME LMA NXE
-    CHECK(found[5] == 0);          // ring
+    CHECK(found[0] == 0);              // every general register but RDI
+    CHECK(found[1] == 2);              // RFLAGS
+    CHECK(found[2] == 0x80010033);     // CR0: PE MP ET NE WP PG
+    CHECK(found[3] == 0x220);          // CR4: PAE OSFXSR
+    CHECK(found[4] == 0xd00);          // EFER: LME LMA NXE
+    CHECK(found[5] == 0x10'0010'0008); // SS, DS, CS
 
     std::uint64_t const cr3 = found[6];
     std::uint64_t const launch_info = found[7];

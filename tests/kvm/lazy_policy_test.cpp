@@ -70,12 +70,13 @@ TEST_CASE("a snapshot's memory comes in by faults that are answered from its fil
         return run_command({words});
     };
     auto const saved = twofold(
-        {"snapshot", "save", file, "hello", "--after-exits", "20", "--memory", "8M", "--quiet"});
+        {"snapshot", "save", file, "walk", "--after-exits", "1", "--memory", "8M", "--quiet"});
     REQUIRE(saved.status == 0);
     auto const by_kernel = twofold({"snapshot", "restore", file, "--quiet"});
     auto const by_handler =
         twofold({"snapshot", "restore", file, "--lazy-by", "userfault", "--fault-window", "4"});
     CHECK(by_handler.status == 0);
+    CHECK(by_kernel.out.find("24 references") != std::string::npos);
     CHECK(by_handler.out == by_kernel.out);
     CHECK(by_handler.err.find("lazy, from a snapshot, by userfaultfd, 4 pages a fault") !=
           std::string::npos);

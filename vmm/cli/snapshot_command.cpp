@@ -22,8 +22,8 @@ what the guest touches. Which pages that were is kept in FILE.touched, and the n
 them in beforehand.
 
 Examples:
-  twofold snapshot save hello.snap hello --after-exits 20
-  twofold snapshot restore hello.snap)";
+  twofold snapshot save walk.snap walk --after-exits 1
+  twofold snapshot restore walk.snap)";
 
 struct SnapshotOptions {
     std::string file;

@@ -50,6 +50,19 @@ std::uint64_t Hypercalls::take_figure(kvm_regs const& registers) {
     return 0;
 }
 
+std::uint64_t Hypercalls::write_console(kvm_regs const& registers) {
+    std::uint64_t const length = registers.rsi;
+    if (length == 0 || length > abi::most_console_bytes)
+        return error_code(abi::HypercallError::bad_argument);
+    std::array<char, abi::most_console_bytes> text;
+    auto const special = processor_.special_registers();
+    bool const read = GuestView{special, ram_}.read(
+        Gva{registers.rdi}, std::as_writable_bytes(std::span{text}.first(length)));
+    if (!read) return error_code(abi::HypercallError::bad_argument);
+    outbox_.put_console({text.data(), length});
+    return 0;
+}
+
 std::optional<Stop> Hypercalls::answer() {
     auto registers = processor_.registers();
     switch (static_cast<abi::Hypercall>(registers.rax)) {
@@ -59,6 +72,7 @@ std::optional<Stop> Hypercalls::answer() {
                     ""};
     case abi::Hypercall::walk: registers.rax = walk(Gva{registers.rdi}); break;
     case abi::Hypercall::figure: registers.rax = take_figure(registers); break;
+    case abi::Hypercall::console: registers.rax = write_console(registers); break;
     default: registers.rax = error_code(abi::HypercallError::unknown_number); break;
     }
     processor_.set_registers(registers);

@@ -23,6 +23,7 @@ class Hypercalls {
   private:
     [[nodiscard]] std::uint64_t walk(Gva gva);
     [[nodiscard]] std::uint64_t take_figure(kvm_regs const& registers);
+    [[nodiscard]] std::uint64_t write_console(kvm_regs const& registers);
 
     Processor& processor_;
     GuestRam const& ram_;

@@ -33,6 +33,9 @@ enum class Hypercall : std::uint64_t {
     /// zeros when they are touched again. RDI: gpa of the first page, a multiple of 4096; RSI: how
     /// many pages of 4 KiB, 1 to 4096. Returns how many of them had contents.
     release = 6,
+    /// Writes to the console. RDI: gva of the text; RSI: bytes of it, 1 to 4096. Only the command
+    /// answers it: KVM makes an exit of each byte of a REP OUTSB, the hypervisor one of all.
+    console = 7,
     /// Changes the EPT entry that maps a page, until the guest's next exit, so that the guest can
     /// see what the processor makes of it. Only where the launch allows it (`--ept-probes`).
     /// RDI: gpa of the page, with the level of the entry, 1 to 4, in its lowest bits; RSI: bits of
@@ -85,6 +88,8 @@ enum class ProbeOutcome : std::uint64_t {
 
 /// Of Hypercall::release, by one call.
 inline constexpr std::uint64_t most_released_pages = 4096;
+/// Of Hypercall::console, by one call.
+inline constexpr std::uint64_t most_console_bytes = 4096;
 
 /// RAX after a call that could not be carried out.
 enum class HypercallError : std::uint64_t {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 
 namespace twofold::abi {
 
@@ -24,17 +25,44 @@ constexpr void put(Sink& sink, std::string_view text) {
     }
 }
 
+/// "00", "01" ... "99".
+inline constexpr auto digit_pairs = [] {
+    std::array<char, 200> pairs{};
+    for (unsigned i = 0; i < 100; ++i) {
+        pairs[2 * i] = static_cast<char>('0' + i / 10);
+        pairs[2 * i + 1] = static_cast<char>('0' + i % 10);
+    }
+    return pairs;
+}();
+
+/// Writes the digits of `value` before `end`, without leading zeros. Returns where they begin.
+template <unsigned Base, std::unsigned_integral Value>
+constexpr char* put_digits_before(char* end, Value value) {
+    static_assert(Base == 10 || Base == 16);
+    // Two at a time: half as many divisions.
+    while (Base == 10 && value >= 10) {
+        end -= 2;
+        std::copy_n(&digit_pairs[2 * (value % 100)], 2, end);
+        value /= 100;
+        if (value == 0) return end;
+    }
+    do {
+        *--end = "0123456789abcdef"[value % Base];
+        value /= Base;
+    } while (value != 0);
+    return end;
+}
+
 /// Writes the digits of `value`, without leading zeros.
 template <unsigned Base, TextSink Sink>
 constexpr void put_digits(Sink& sink, std::uint64_t value) {
-    static_assert(Base == 10 || Base == 16);
     char digits[20];
-    unsigned first = sizeof digits;
-    do {
-        digits[--first] = "0123456789abcdef"[value % Base];
-        value /= Base;
-    } while (value != 0);
-    put(sink, std::string_view{digits + first, sizeof digits - first});
+    char* const end = digits + sizeof digits;
+    // Divisions of 32 bits take half as many instructions.
+    char const* const first = value >> 32 == 0
+                                  ? put_digits_before<Base>(end, static_cast<std::uint32_t>(value))
+                                  : put_digits_before<Base>(end, value);
+    put(sink, std::string_view{first, static_cast<std::size_t>(end - first)});
 }
 
 template <TextSink Sink>
@@ -61,6 +89,19 @@ class TextBuffer {
         std::copy_n(text.data(), kept, text_.data() + size_);
         size_ += kept;
     }
+    /// The same for a length that is known when it is compiled: a few moves where all of it fits.
+    template <std::size_t N>
+    constexpr void append(char const* text) {
+        if (Capacity - size_ < N) return (*this)({text, N});
+        if (std::is_constant_evaluated()) {
+            std::copy_n(text, N, text_.data() + size_);
+        } else {
+            __builtin_memcpy(text_.data() + size_, text, N); // which compilers make moves of
+        }
+        size_ += N;
+    }
+    constexpr void clear() { size_ = 0; }
+    [[nodiscard]] constexpr std::size_t room() const { return Capacity - size_; }
     [[nodiscard]] constexpr std::string_view text() const { return {text_.data(), size_}; }
 
   private:
