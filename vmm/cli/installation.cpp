@@ -34,9 +34,12 @@ bool is_file(fs::path const& path) {
 } // namespace
 
 fs::path own_program() {
-    std::error_code error;
-    auto const path = fs::read_symlink("/proc/self/exe", error);
-    if (error) throw Failure{"can't find this program's own file: is /proc mounted?"};
+    static fs::path const path = [] {
+        std::error_code error;
+        auto found = fs::read_symlink("/proc/self/exe", error);
+        if (error) throw Failure{"can't find this program's own file: is /proc mounted?"};
+        return found;
+    }();
     return path;
 }
 

@@ -194,6 +194,7 @@ std::unique_ptr<Engine> EngineOptionTexts::make_kvm() const {
         throw UsageError{"--cpu and --machine-memory are for engines that emulate a machine"};
     auto options = kvm_run_options(lazy_by, fault_window);
     options.board = board.options();
+    options.figures = figures;
     if (!gdb.empty()) options.debugger = std::make_shared<GdbServer>(gdb);
     return std::make_unique<KvmEngine>(std::move(options));
 }

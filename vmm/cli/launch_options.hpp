@@ -52,6 +52,8 @@ struct EngineOptionTexts {
     std::uint64_t fault_window = 16;
     BoardOptionTexts board;
     std::string gdb;
+    /// See kvm::RunOptions.
+    bool figures = true;
 
     void add_to(CLI::App& command);
 

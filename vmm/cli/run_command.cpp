@@ -63,8 +63,9 @@ int run(Context& context, RunOptions const& options) {
     auto const plan = options.launch.plan();
     auto on = options.launch.on;
     on.board.for_a_pc_kernel = plan.guests.front().boot.has_value();
-    auto const engine = on.make();
     JsonOutput const json{options.json};
+    on.figures = json.wanted() || !options.quiet;
+    auto const engine = on.make();
     Output& console_output = json.is_standard_output() ? context.outputs.err : context.outputs.out;
 
     EventLoop loop{context.signals};

@@ -63,7 +63,7 @@ void GuestMachine::make_processors(BoardOptions const& options) {
                                 options.processors);
         make_interrupt_chips(machine);
     }
-    auto const cpuid = device.supported_cpuid();
+    auto const cpuid = supported_cpuid.get();
     if (!options.pc) {
         processors.emplace_back(device, machine, 0, &cpuid);
         return;
@@ -107,21 +107,22 @@ SnapshotHead GuestMachine::freeze() {
     return head;
 }
 
-Figures GuestMachine::figures() const {
+Figures GuestMachine::figures(bool asked) const {
     auto const& unknown = board->unknown();
-    Figures figures{.rip = processors[group->ended_by()].registers().rip,
+    Figures figures{.rip = asked ? processors[group->ended_by()].registers().rip : 0,
                     .ticks = group->ticks(),
                     .exits = group->exits(),
                     .unknown_ports = unknown.ports(),
                     .unknown_mmio = unknown.memory(),
                     .unknown_places = unknown.places(),
-                    .memory_frames = ram->resident_pages(),
+                    .memory_frames = asked ? ram->resident_pages() : 0,
                     .faults = {},
                     .kernel = {}};
     if (faults) {
         faults->stop();
         figures.faults = faults->statistics();
     }
+    if (!asked) return figures;
     add_kernel_statistics(machine.get(), figures.kernel);
     for (auto const& processor : processors)
         add_kernel_statistics(processor.get(), figures.kernel);

@@ -10,6 +10,7 @@
 #include "kvm/userfault.hpp"
 
 #include <deque>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,8 +36,8 @@ struct GuestMachine {
 
     /// All processors must have left the guest.
     [[nodiscard]] SnapshotHead freeze();
-    /// What the guest did, after its end.
-    [[nodiscard]] Figures figures() const;
+    /// What the guest did, after its end; with what this takes calls to the kernel only if `asked`.
+    [[nodiscard]] Figures figures(bool asked) const;
     /// See SnapshotFile.
     [[nodiscard]] std::optional<std::string> why_torn() const {
         return snapshot ? snapshot->why_torn() : std::nullopt;
@@ -49,6 +50,10 @@ struct GuestMachine {
     std::optional<GuestRam> source;
     std::optional<GuestRam> ram;
     Device device;
+    /// Asked while the kernel makes the machine: either takes a quarter of a millisecond.
+    std::future<CpuidTable> supported_cpuid =
+        std::async(std::launch::async | std::launch::deferred,
+                   [this] { return device.supported_cpuid(); });
     Machine machine{device};
     std::deque<Processor> processors;
     std::unique_ptr<FaultHandler> faults;

@@ -75,7 +75,8 @@ void GuestRun::prepare(GuestPlan const& plan) {
     if (entry) set_entry_state(machine.processors.front(), *entry);
     if (machine.snapshot) machine.go_on_from(machine.snapshot->head());
     watch.lap("processor");
-    outbox_.put_report(boot_record(host_processor(), machine.ram->bytes().size(), watch.laps()));
+    outbox_.put_report(boot_record(options_.figures ? host_processor() : "unknown",
+                                   machine.ram->bytes().size(), watch.laps()));
     outbox_.put_report(start_record(plan, populate, watch.sum()));
     start_thread();
 }
@@ -104,7 +105,7 @@ void GuestRun::start_thread() {
             auto const torn = machine_->why_torn();
             if (torn && stop.reason != "exit") stop = {"out_of_frames", 1, *torn};
             machine_->end_reason = stop.reason;
-            outbox_.put_report(stop_record(machine_->name, stop, machine_->figures()));
+            outbox_.put_report(stop_record(machine_->name, stop, machine_->figures(options_.figures)));
             outbox_.put_report(end_record());
             outbox_.finish();
         });

@@ -16,6 +16,9 @@ constexpr std::size_t console_limit = std::size_t{256} << 10;
 /// So much of it is worth waking the reader at once.
 constexpr std::size_t console_worth_waking = std::size_t{32} << 10;
 constexpr long soon_nanoseconds = 1'000'000;
+/// Lines of the report come with the next of the console or with the end, unless they are so many:
+/// nobody looks at them before.
+constexpr std::size_t lines_worth_waking = 64;
 } // namespace
 
 Outbox::Outbox() : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
@@ -43,7 +46,7 @@ void Outbox::put_console(std::string_view bytes) {
 void Outbox::put_report(std::string line) {
     std::lock_guard const lock{mutex_};
     contents_.report.push_back(std::move(line));
-    announce(When::soon);
+    if (contents_.report.size() >= lines_worth_waking) announce(When::soon);
 }
 
 void Outbox::finish() {

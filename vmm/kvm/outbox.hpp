@@ -23,8 +23,8 @@ class Outbox {
 
     Outbox();
 
-    /// Readable when there is something to take: a millisecond after the first of it came, or at
-    /// once when it is much or the last.
+    /// Readable when there is something to take: a millisecond after the first of the console or
+    /// some lines of the report came, or at once when it is much or the last.
     [[nodiscard]] int descriptor() const { return timer_.get(); }
 
     /// Waits while too much of the console was not taken yet, until close().

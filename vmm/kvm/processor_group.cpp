@@ -35,6 +35,7 @@ void ProcessorGroup::end_at_rest() {
 
 void ProcessorGroup::request_stop(Stop const& stop) {
     std::lock_guard const lock{mutex_};
+    if (finished_ == threads_.size()) return;
     for (auto const& thread : threads_)
         thread->request_stop(stop);
 }

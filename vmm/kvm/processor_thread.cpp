@@ -39,7 +39,7 @@ ProcessorThread::ProcessorThread(Processor& processor, GuestRam const& ram, Outb
 
 ProcessorThread::~ProcessorThread() {
     if (!thread_.joinable()) return;
-    request_stop({"time_limit", 1, "the run was ended"});
+    if (!ended_) request_stop({"time_limit", 1, "the run was ended"});
     join();
 }
 
@@ -53,7 +53,9 @@ void ProcessorThread::start(std::function<void()> before, std::function<void(Sto
             std::optional<RestTimer> looks;
             if (rest_ != nullptr) looks.emplace(leaving_signal());
             before();
-            after(run());
+            auto const stop = run();
+            ended_ = true;
+            after(stop);
         } catch (std::exception const& failure) {
             after({"unknown_exit", 1, failure.what()});
         }

@@ -76,6 +76,8 @@ class ProcessorThread {
     std::uint64_t ticks_ = 0;
     std::mutex mutex_;
     std::optional<Stop> requested_;
+    /// The guest is not entered any more.
+    std::atomic<bool> ended_ = false;
     std::thread thread_;
 };
 

@@ -19,6 +19,9 @@ struct RunOptions {
     /// 4 KiB pages around a fault that our own handler brings in.
     std::uint64_t fault_window = 16;
     BoardOptions board = {};
+    /// Whether anybody reads how much memory the guest took, what its kernel counted, and on what
+    /// processor: asking costs a tenth of a small guest's launch.
+    bool figures = true;
     /// seccomp and dropped privileges for the guest's thread.
     bool confined = true;
     /// A snapshot that the guest goes on from; its plan then only names it and limits its time.
