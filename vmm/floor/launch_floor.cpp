@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -129,12 +130,38 @@ Entry load_file(char const* path, unsigned char* memory) {
     return {layout->entry.value(), layout->cr3.value(), layout->launch_info.value(), 0, 0};
 }
 
+/// What the guest printed.
+char text[1024];
+std::size_t length = 0;
+
+/// Answers a hypercall that prints. False for any other, the one that ends the guest among them.
+bool answer(int processor, unsigned char const* memory) {
+    kvm_regs registers{};
+    ioctl(processor, KVM_GET_REGS, &registers);
+    if (registers.rax != static_cast<std::uint64_t>(twofold::abi::Hypercall::console)) return false;
+    // One page at a time: neighbours need not be.
+    for (std::uint64_t done = 0; done < registers.rsi && length < sizeof text;) {
+        kvm_translation translation{};
+        translation.linear_address = registers.rdi + done;
+        ioctl(processor, KVM_TRANSLATE, &translation);
+        auto const here = std::min(registers.rsi - done, 4096 - translation.linear_address % 4096);
+        auto const bytes = std::min<std::size_t>(here, sizeof text - length);
+        std::memcpy(text + length, memory + translation.physical_address, bytes);
+        length += bytes;
+        done += here;
+    }
+    registers.rax = 0;
+    ioctl(processor, KVM_SET_REGS, &registers);
+    return true;
+}
+
 /// Runs the guest until it halts or makes the hypercall that ends it. Returns whether it did.
-bool run(int processor, kvm_run const* run) {
-    char text[1024];
-    std::size_t length = 0;
+bool run(int processor, kvm_run const* run, unsigned char const* memory) {
     while (ioctl(processor, KVM_RUN, 0) == 0 && run->exit_reason == KVM_EXIT_IO) {
-        if (run->io.port == twofold::abi::hypercall_port) break;
+        if (run->io.port == twofold::abi::hypercall_port) {
+            if (!answer(processor, memory)) break;
+            continue;
+        }
         if (run->io.port != twofold::abi::console_port) continue;
         for (std::uint32_t i = 0; i < run->io.count && length < sizeof text; ++i)
             text[length++] = reinterpret_cast<char const*>(run)[run->io.data_offset + i];
@@ -182,5 +209,5 @@ int main(int argument_count, char** arguments) {
     auto* const shared = static_cast<kvm_run*>(
         mmap(nullptr, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, processor, 0));
     if (shared == MAP_FAILED) return 1;
-    return run(processor, shared) ? 0 : 1;
+    return run(processor, shared, memory) ? 0 : 1;
 }
