@@ -105,7 +105,8 @@ void GuestRun::start_thread() {
             auto const torn = machine_->why_torn();
             if (torn && stop.reason != "exit") stop = {"out_of_frames", 1, *torn};
             machine_->end_reason = stop.reason;
-            outbox_.put_report(stop_record(machine_->name, stop, machine_->figures(options_.figures)));
+            outbox_.put_report(
+                stop_record(machine_->name, stop, machine_->figures(options_.figures)));
             outbox_.put_report(end_record());
             outbox_.finish();
         });
