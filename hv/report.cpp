@@ -19,6 +19,16 @@ void report_boot(std::string_view processor, std::uint64_t memory_bytes,
         list.object()("name", phase.name)("ticks", phase.ticks);
 }
 
+void report_audit(AuditResult const& result) {
+    abi::JsonLine line{report};
+    line("record", "audit")("frames", result.frames)("spaces", result.spaces)(
+        "references", result.references)("mismatches", result.mismatches)("faults", result.faults);
+    if (!result.first) return;
+    AuditFinding const& first = *result.first;
+    line.object("first")("what", name_of(first.what))("frame", abi::hex(first.frame))(
+        "level", first.level)("counted", first.counted)("found", first.found);
+}
+
 void report_error(std::string_view message) {
     abi::JsonLine{report}("record", "error")("message", message);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <twofold/abi/json_line.hpp>
+#include <twofold/memory/frame_audit_types.hpp>
 #include <twofold/memory/frame_pool.hpp>
 
 #include <cstdint>
@@ -28,6 +29,7 @@ struct PanicRecord {
 
 void report_boot(std::string_view processor, std::uint64_t memory_bytes,
                  std::span<Phase const> phases);
+void report_audit(AuditResult const& result);
 void report_error(std::string_view message);
 void report_panic(PanicRecord const& panic);
 

@@ -146,6 +146,10 @@ inline std::expected<void, BundleError> Bundle::check_header() const {
         return error("frames_limit", header_.memory.frames_limit, "a multiple of 4096");
     if (header_.memory.swap_bytes % 4096 != 0)
         return error("swap_bytes", header_.memory.swap_bytes, "a multiple of 4096");
+    if ((header_.memory.flags & ~abi::MemoryRecord::known_flags) != 0) {
+        return error("memory.flags", header_.memory.flags,
+                     "a sum of the bits that abi/disk_image.hpp names");
+    }
     return {};
 }
 

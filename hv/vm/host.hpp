@@ -20,6 +20,8 @@ struct Host {
     ZeroedStock& stock;
     /// Ticks that count as one second for time limits.
     std::uint64_t ticks_per_second;
+    /// What the launch says of memory as a whole.
+    abi::MemoryRecord const& wanted;
     /// Nothing unless the launch limits frames, swaps, or states an over-commit policy.
     MemoryPolicy* policy;
 };

@@ -106,6 +106,7 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
                     pool,
                     stock,
                     told != 0 ? told : measure_ticks_per_second(),
+                    memory,
                     policy ? &*policy : nullptr};
     Scheduler scheduler{host, bundle.guest_count()};
     for (std::uint32_t index = 0; index < bundle.guest_count();) {
@@ -114,6 +115,7 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
         } while (starts_with_the_one_before(bundle, index));
         scheduler.run();
     }
+    scheduler.audit(); // by now nothing may have a reference
     if (policy) policy->report();
     leave_vmx_operation();
 }

@@ -102,6 +102,8 @@ void Scheduler::end(Guest& guest) {
     stop_dirty_logging(guest);
     guest.console.flush();
     report_guest_stop(guest, read_vmcs(VmcsFieldNatural::guest_rip));
+    bool const audits_each = (host_.wanted.flags & abi::MemoryRecord::audit_each) != 0;
+    if (audits_each || !others_wait()) audit();
     guests_.erase(guests_.iterator_to(guest));
     remove(guest);
 }

@@ -43,6 +43,9 @@ class Scheduler {
     [[gnu::cold]] auto add_by_policy(Guest const& parent, Clone&& clone) -> decltype(clone());
     /// Runs all of them to their ends, reports and frees them.
     void run();
+    /// Checks every frame of the machine against what the guests and the hypervisor have, and
+    /// reports what comes of it.
+    void audit();
     /// Somebody but the guest that runs waits for the processor.
     [[nodiscard]] bool others_wait() const {
         return !guests_.empty() && &guests_.front() != &guests_.back();

@@ -76,6 +76,7 @@ TEST_CASE("a field of the bundle's header that cannot be is named") {
     CHECK(complaint_after([](Parts& p) { p.header.native = 1; }) == "guest_count");
     CHECK(complaint_after([](Parts& p) { p.header.memory.frames_limit = 4097; }) == "frames_limit");
     CHECK(complaint_after([](Parts& p) { p.header.memory.swap_bytes = 512; }) == "swap_bytes");
+    CHECK(complaint_after([](Parts& p) { p.header.memory.flags = 0x8000; }) == "memory.flags");
 }
 
 TEST_CASE("a field of a guest's record that cannot be is named") {

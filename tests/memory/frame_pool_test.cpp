@@ -142,6 +142,51 @@ TEST_CASE("neighbours that are joined are one block, and free as one") {
     CHECK(pool.frames_used() == 0);
 }
 
+TEST_CASE("a free frame that something has a reference to is withheld, and another handed out") {
+    PoolOf owned{1024, first};
+    FramePool& pool = owned.pool;
+    Hpa one;
+    REQUIRE(pool.take(one));
+    Hpa const next = one + 4096;
+    pool.retain(next);
+    CHECK(pool.faults() == 1);
+    Hpa two;
+    REQUIRE(pool.take(two));
+    CHECK(two != next);
+    CHECK(pool.faults() == 2);
+    std::uint64_t const used = pool.frames_used();
+    CHECK(used == 3); // what is withheld counts
+    std::uint64_t rest = 0;
+    while (auto const frame = pool.allocate()) {
+        if (*frame == next) FAIL("the withheld frame was handed out");
+        ++rest;
+    }
+    CHECK(rest == 1024 - used);
+}
+
+TEST_CASE("so is a large block that an entry of any level reaches a part of") {
+    for (auto const& [level, offset] : {std::pair{1U, 0x5000}, std::pair{2U, 0}}) {
+        PoolOf owned{1024, first};
+        FramePool& pool = owned.pool;
+        pool.retain(frame_at(first) + static_cast<std::uint64_t>(offset), level);
+        CHECK(pool.allocate(2) == frame_at(first + 512));
+        CHECK(pool.faults() == 2);
+        CHECK_FALSE(pool.allocate(2));
+    }
+}
+
+TEST_CASE("who gives back what has no reference is counted, and frees nothing twice") {
+    PoolOf owned{16, first};
+    FramePool& pool = owned.pool;
+    Hpa const frame = pool.allocate().value();
+    CHECK(pool.release(frame) == 0);
+    CHECK(pool.faults() == 0);
+    CHECK(pool.release(frame) == 0);
+    CHECK(pool.faults() == 1);
+    CHECK(pool.frames_free() == 16);
+    CHECK(pool.references(frame) == 0);
+}
+
 TEST_CASE("random sequences never hand out a frame twice, and lose none") {
     constexpr std::uint64_t frames = 4096;
     PoolOf owned{frames, first, true};

@@ -8,6 +8,7 @@
 #include "support/recording_memory.hpp"
 #include "support/space_laws.hpp"
 
+#include <twofold/memory/frame_audit.hpp>
 #include <twofold/memory/guest_space.hpp>
 
 #include <cstdint>
@@ -64,7 +65,18 @@ struct SpaceWorld {
         auto const hpa = space.translate(Gpa{gpa});
         return hpa ? memory.get<std::uint8_t>(hpa->value()) : 0;
     }
-    void require_laws() { require_space_laws(spaces, pool, zero_frame, &swap.area); }
+    void require_laws() {
+        require_space_laws(spaces, pool, zero_frame, &swap.area);
+        AuditResult const result = audit();
+        if (!result.clean()) FAIL("the audit has found " << result.mismatches << " mismatches");
+    }
+    AuditResult audit() {
+        return FrameAudit{pool}.run([&](FrameAudit& audit) {
+            for (auto& space : spaces)
+                if (space) audit.space(*space);
+            audit.shared(*zero_frame);
+        });
+    }
     PageSize page_size_at(TestSpace& space, std::uint64_t gpa) {
         auto const found = walk(EptFormat<4>{}, space.root(), Gpa{gpa}, memory);
         REQUIRE(found);

@@ -43,8 +43,8 @@ TEST_CASE("options of memory that make no sense are refused before anything star
                   "never and ratio"},
              Case{{"--overcommit-ratio", "90"}, "--overcommit-ratio: it needs --overcommit ratio"},
              Case{{"--swap", "1M", "--host-page", "2m"}, "only EPT pages of 4k are swapped"},
-             Case{{"--swap", "1M", "--engine", "qemu"},
-                  "--frames-limit, --swap and --overcommit need --engine bochs"},
+             Case{{"--swap", "1M", "--engine", "qemu"}, "--swap needs --engine bochs"},
+             Case{{"--audit", "--engine", "kvm"}, "--audit needs --engine bochs"},
          }) {
         std::vector<std::string> words{"run", "g"};
         words.insert(words.end(), options.begin(), options.end());

@@ -277,8 +277,8 @@ LaunchPlan LaunchOptions::plan() const {
     if (!on.gdb.empty()) plan.guests.front().time_limit = {};
     plan.native = how.native;
     plan.memory = memory.plan();
-    if (memory.any() && on.engine != "bochs")
-        throw UsageError{"--frames-limit, --swap and --overcommit need --engine bochs"};
+    if (auto const given = memory.given(); !given.empty() && on.engine != "bochs")
+        throw UsageError{fmt::format("{} needs --engine bochs", given)};
     if (plan.memory.swap_bytes != 0 && plan.guests.front().host_page != page_4k)
         throw UsageError{"--swap: only EPT pages of 4k are swapped; leave --host-page out"};
     if (how.ept_probes && on.engine != "bochs")

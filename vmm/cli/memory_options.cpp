@@ -58,10 +58,18 @@ void MemoryOptionTexts::add_to(CLI::App& command) {
                     "and swap can hold [150]")
         ->type_name("PERCENT")
         ->check(CLI::Range(1, 100'000));
+    command
+        .add_flag("--audit", audit,
+                  "Check every frame of the machine against all page-table entries at the end of "
+                  "each guest, not only of the last one")
+        ->excludes(native);
 }
 
-bool MemoryOptionTexts::any() const {
-    return !frames_limit.empty() || !swap.empty() || !overcommit.empty() || overcommit_ratio;
+std::string_view MemoryOptionTexts::given() const {
+    if (!frames_limit.empty()) return "--frames-limit";
+    if (!swap.empty()) return "--swap";
+    if (!overcommit.empty() || overcommit_ratio) return "--overcommit";
+    return audit ? "--audit" : "";
 }
 
 MemoryPlan MemoryOptionTexts::plan() const {
@@ -78,6 +86,7 @@ MemoryPlan MemoryOptionTexts::plan() const {
         throw UsageError{"--overcommit-ratio: it needs --overcommit ratio"};
     if (overcommit == "never") plan.overcommit_percent = 100;
     if (overcommit == "ratio") plan.overcommit_percent = overcommit_ratio.value_or(default_ratio);
+    plan.audit_each = audit;
     return plan;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace CLI {
 class App;
@@ -18,12 +19,13 @@ struct MemoryOptionTexts {
     std::string swap;
     std::string overcommit;
     std::optional<std::uint32_t> overcommit_ratio;
+    bool audit = false;
 
     /// `command` has --native already.
     void add_to(CLI::App& command);
 
-    /// One of them was given.
-    [[nodiscard]] bool any() const;
+    /// The name of one that was given, or nothing.
+    [[nodiscard]] std::string_view given() const;
     /// Throws UsageError for values that make no sense.
     [[nodiscard]] MemoryPlan plan() const;
 };

@@ -1,6 +1,7 @@
 #include "cli/session.hpp"
 
 #include "report/fields.hpp"
+#include "report/memory_text.hpp"
 #include "report/run_text.hpp"
 #include "system/failure.hpp"
 
@@ -75,7 +76,7 @@ std::string Session::failure(Style const& style) const {
         text += fmt::format("{} frames were still in use after the last guest was gone\n",
                             report_.end()->frames_in_use);
     }
-    return text;
+    return text + audit_failure(report_.audits());
 }
 
 int Session::exit_status() const {

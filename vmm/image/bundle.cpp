@@ -91,6 +91,10 @@ abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest, std::uint6
     };
 }
 
+std::uint16_t memory_flags(MemoryPlan const& plan) {
+    return plan.audit_each ? abi::MemoryRecord::audit_each : std::uint16_t{0};
+}
+
 } // namespace
 
 std::vector<std::byte> make_bundle(LaunchPlan const& plan, std::uint64_t ticks_per_second) {
@@ -104,7 +108,7 @@ std::vector<std::byte> make_bundle(LaunchPlan const& plan, std::uint64_t ticks_p
                       .memory = {.frames_limit = plan.memory.frames_limit,
                                  .swap_bytes = plan.memory.swap_bytes,
                                  .overcommit_percent = plan.memory.overcommit_percent,
-                                 .reserved = 0},
+                                 .flags = memory_flags(plan.memory)},
                   });
     std::vector<std::pair<GuestPlan const*, std::uint64_t>> files;
     for (auto const& guest : plan.guests) {

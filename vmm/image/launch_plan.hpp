@@ -52,6 +52,8 @@ struct MemoryPlan {
     std::uint64_t swap_bytes = 0;
     /// How much they may be promised, in percent of frames and swap; 0: what they ask for.
     std::uint32_t overcommit_percent = 0;
+    /// All frames are audited at each guest's end, not only at the last one's.
+    bool audit_each = false;
 };
 
 struct LaunchPlan {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace twofold::vmm {
 
 namespace {
@@ -29,16 +31,7 @@ void add_swap(Table& table, record::Swap const& swap) {
     if (!swap.error.empty()) table.add({{"  failed"}, {}, {swap.error}});
 }
 
-} // namespace
-
-void add_reclaim(Table& table, record::Reclaim const& reclaim) {
-    table.add(count_row("swapped out", reclaim.swapped_out, "pages of 4 KiB"));
-    table.add(count_row("swapped in", reclaim.swapped_in, "of them, at a violation"));
-    table.add(count_row("given back", reclaim.released, "by the guest itself"));
-}
-
-std::string memory_text(record::Memory const& memory, Style const& style) {
-    Table table;
+void add_memory(Table& table, record::Memory const& memory) {
     table.add(count_row("frames", memory.frames,
                         fmt::format("of 4 KiB, {}{}", in_bytes(memory.frames),
                                     memory.frames_limit != 0 ? ", by --frames-limit" : "")));
@@ -48,7 +41,58 @@ std::string memory_text(record::Memory const& memory, Style const& style) {
                         fmt::format("in {} goes, {} ticks", grouped(memory.reclaims),
                                     grouped(memory.reclaim_ticks))));
     if (memory.swap) add_swap(table, *memory.swap);
-    return style.heading("all guests together") + '\n' + table.render(2);
 }
 
+void add_audits(Table& table, std::vector<record::Audit> const& audits) {
+    std::uint64_t mismatches = 0;
+    for (auto const& audit : audits)
+        mismatches += audit.mismatches;
+    table.add(count_row(
+        "frames audited", audits.back().frames,
+        fmt::format("in {} audits, {} mismatches", grouped(audits.size()), grouped(mismatches))));
+}
+
+std::string finding_text(record::Audit::Finding const& finding) {
+    std::string const frame = fmt::format("frame {:#x}", finding.frame);
+    if (finding.what == "wrong_count") {
+        return fmt::format("{} has {} references of level {} by its count, and {} entries point "
+                           "to it",
+                           frame, finding.counted, finding.level, finding.found);
+    }
+    if (finding.what == "foreign_memory")
+        return frame + " is mapped, and is no memory of the guests'";
+    if (finding.what == "table_as_memory")
+        return frame + " is mapped, and is the hypervisor's or an EPT table";
+    return frame + " may be written through one entry, and is mapped by another";
+}
+
+} // namespace
+
+void add_reclaim(Table& table, record::Reclaim const& reclaim) {
+    table.add(count_row("swapped out", reclaim.swapped_out, "pages of 4 KiB"));
+    table.add(count_row("swapped in", reclaim.swapped_in, "of them, at a violation"));
+    table.add(count_row("given back", reclaim.released, "by the guest itself"));
+}
+
+std::string memory_text(std::optional<record::Memory> const& memory,
+                        std::vector<record::Audit> const& audits, Style const& style) {
+    Table table;
+    if (memory) add_memory(table, *memory);
+    if (!audits.empty()) add_audits(table, audits);
+    std::string const rows = table.render(2);
+    return rows.empty() ? rows : style.heading("all guests together") + '\n' + rows;
+}
+
+std::string audit_failure(std::vector<record::Audit> const& audits) {
+    auto const bad = std::ranges::find_if_not(audits, &record::Audit::clean);
+    if (bad == audits.end()) return {};
+    std::string text = fmt::format("the audit of {} frames has found {} mismatches",
+                                   grouped(bad->frames), grouped(bad->mismatches));
+    if (bad->first) text += "; the first: " + finding_text(*bad->first);
+    if (bad->faults != 0)
+        text += fmt::format("; {} times a frame was to be handed out, shared or given back against "
+                            "its count",
+                            grouped(bad->faults));
+    return text + '\n';
+}
 } // namespace twofold::vmm

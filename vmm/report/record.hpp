@@ -187,6 +187,27 @@ struct Memory {
     std::optional<Swap> swap;
 };
 
+/// Every frame against all that has a reference to it.
+struct Audit {
+    /// What is wrong first.
+    struct Finding {
+        std::string what;
+        std::uint64_t frame;
+        unsigned level;
+        std::uint64_t counted;
+        std::uint64_t found;
+    };
+    std::uint64_t frames;
+    std::uint64_t spaces;
+    std::uint64_t references;
+    std::uint64_t mismatches;
+    /// Frames that were withheld, and false counts that came up, while guests ran.
+    std::uint64_t faults;
+    std::optional<Finding> first;
+
+    [[nodiscard]] bool clean() const { return mismatches == 0 && faults == 0; }
+};
+
 /// The hypervisor could not go on.
 struct Error {
     std::string message;
@@ -209,8 +230,9 @@ struct End {
 
 namespace twofold::vmm {
 
-using Record = std::variant<record::Boot, record::CapabilityMissing, record::GuestStart,
-                            record::Walk, record::Figure, record::EptProbe, record::GuestStop,
-                            record::Memory, record::Error, record::Panic, record::End>;
+using Record =
+    std::variant<record::Boot, record::CapabilityMissing, record::GuestStart, record::Walk,
+                 record::Figure, record::EptProbe, record::GuestStop, record::Memory, record::Audit,
+                 record::Error, record::Panic, record::End>;
 
 } // namespace twofold::vmm

@@ -179,6 +179,22 @@ record::Memory read_memory(Fields const& fields) {
     return memory;
 }
 
+record::Audit read_audit(Fields const& fields) {
+    record::Audit audit{
+        .frames = fields.number("frames"),
+        .spaces = fields.number("spaces"),
+        .references = fields.number("references"),
+        .mismatches = fields.number("mismatches"),
+        .faults = fields.number("faults"),
+        .first = std::nullopt,
+    };
+    if (!fields.has("first")) return audit;
+    Fields const first = fields.object("first");
+    audit.first = {first.text("what"), first.hex("frame"), read_level(first),
+                   first.number("counted"), first.number("found")};
+    return audit;
+}
+
 record::GuestStop read_guest_stop(Fields const& fields) {
     constexpr std::uint64_t highest_code = 255;
     record::GuestStop stop{
@@ -215,6 +231,7 @@ Record read_record(std::string const& kind, Fields const& fields) {
     if (kind == "ept_probe") return read_ept_probe(fields);
     if (kind == "guest_stop") return read_guest_stop(fields);
     if (kind == "memory") return read_memory(fields);
+    if (kind == "audit") return read_audit(fields);
     if (kind == "error") return record::Error{fields.text("message")};
     if (kind == "panic") return read_panic(fields);
     if (kind == "end") return record::End{fields.number("frames_in_use")};

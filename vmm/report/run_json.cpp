@@ -103,6 +103,20 @@ Json to_json(record::Memory const& memory) {
     return json;
 }
 
+Json to_json(record::Audit const& audit) {
+    Json json{{"frames", audit.frames},         {"spaces", audit.spaces},
+              {"references", audit.references}, {"mismatches", audit.mismatches},
+              {"faults", audit.faults},         {"first", nullptr}};
+    if (audit.first) {
+        json["first"] = {{"what", audit.first->what},
+                         {"frame", hexadecimal(audit.first->frame)},
+                         {"level", audit.first->level},
+                         {"counted", audit.first->counted},
+                         {"found", audit.first->found}};
+    }
+    return json;
+}
+
 Json to_json(record::Panic const& panic) {
     return {{"vector", panic.vector},        {"name", panic.name},
             {"rip", hexadecimal(panic.rip)}, {"error_code", hexadecimal(panic.error_code)},
@@ -141,6 +155,9 @@ Json run_json(RunReport const& report) {
     Json guests = Json::array();
     for (auto const& guest : report.guests())
         guests.push_back(to_json(guest));
+    Json audits = Json::array();
+    for (auto const& audit : report.audits())
+        audits.push_back(to_json(audit));
     Json errors = Json::array();
     for (auto const& error : report.errors())
         errors.push_back(error.message);
@@ -148,6 +165,7 @@ Json run_json(RunReport const& report) {
             {"capabilities_missing", missing},
             {"guests", guests},
             {"memory", or_null(report.memory())},
+            {"audits", audits},
             {"errors", errors},
             {"panic", or_null(report.panic())},
             {"end", or_null(report.end())}};

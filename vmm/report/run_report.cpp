@@ -86,6 +86,7 @@ void RunReport::add(record::Memory memory) {
     if (memory_) throw MalformedRecord{"a second record \"memory\""};
     memory_ = std::move(memory);
 }
+void RunReport::add(record::Audit audit) { audits_.push_back(std::move(audit)); }
 void RunReport::add(record::Error error) { errors_.push_back(std::move(error)); }
 void RunReport::add(record::Panic panic) { panic_ = std::move(panic); }
 void RunReport::add(record::End end) { end_ = end; }

@@ -38,6 +38,9 @@ class RunReport {
     /// None where the launch said nothing of memory as a whole.
     [[nodiscard]] std::optional<record::Memory> const& memory() const { return memory_; }
 
+    /// In their order.
+    [[nodiscard]] std::vector<record::Audit> const& audits() const { return audits_; }
+
     /// Ticks from the first instruction of the loader to the first of the first guest, if one
     /// started.
     [[nodiscard]] std::optional<std::uint64_t> ticks_to_first_guest() const;
@@ -54,6 +57,7 @@ class RunReport {
     void add(record::EptProbe probe);
     void add(record::GuestStop stop);
     void add(record::Memory memory);
+    void add(record::Audit audit);
     void add(record::Error error);
     void add(record::Panic panic);
     void add(record::End end);
@@ -70,6 +74,7 @@ class RunReport {
     std::optional<record::Panic> panic_;
     std::optional<record::End> end_;
     std::optional<record::Memory> memory_;
+    std::vector<record::Audit> audits_;
 };
 
 } // namespace twofold::vmm

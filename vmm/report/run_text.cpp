@@ -160,7 +160,7 @@ std::string run_text(RunReport const& report, Style const& style) {
     std::string text;
     for (auto const& guest : report.guests())
         text += guest_text(guest, report.guests().size() > 1, style);
-    if (report.memory()) text += memory_text(*report.memory(), style);
+    text += memory_text(report.memory(), report.audits(), style);
     return text + start_text(report, style);
 }
 

@@ -53,7 +53,13 @@ struct MemoryRecord {
     /// How much memory guests may be told of, in percent of frames and swap together; 0: as much as
     /// they ask for.
     std::uint32_t overcommit_percent;
-    std::uint32_t reserved;
+    /// Of the bits below.
+    std::uint16_t flags = 0;
+    std::uint16_t reserved = 0;
+
+    /// All frames are audited before each guest's end, not only before the last one's.
+    static constexpr std::uint16_t audit_each = 1;
+    static constexpr std::uint16_t known_flags = 1;
 };
 static_assert(sizeof(MemoryRecord) == 24);
 

@@ -66,6 +66,17 @@
 //                    frames that guests were promised at once, tables included
 //       reclaimed    frames that came free in so many `reclaims`, by swapping pages out
 //       error        what the swap disk last said is wrong with it
+//   audit        {frames, spaces, references, mismatches, faults, first?:{what, frame, level,
+//                counted, found}}
+//                every frame against all that has a reference to it: before the end of the last of
+//                the guests that run together, or of each of them where the launch asks for it, and
+//                after all
+//       frames       of 4 KiB, which is all that the guests had together
+//       references   entries of EPT, roots, and frames of the hypervisor's own
+//       faults       frames that were withheld, because what was free had a reference, and frames
+//                    without a reference that were shared or given back
+//       what         wrong_count | foreign_memory | table_as_memory | writable_and_shared;
+//                    of wrong_count, references by the count and as they were found at that level
 //   error        {message}: the hypervisor can't go on; then `end`
 //   panic        {vector, name, rip, error_code, cr2, message}; then `end`
 //   end          {frames_in_use}: the last line of every whole report

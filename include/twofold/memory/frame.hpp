@@ -25,10 +25,14 @@ struct Frame : FreeHook {
         absent,
         free,
         allocated,
+        /// It was free, and something had a reference to it: nobody gets it any more.
+        withheld,
     };
 
     State state = State::absent;
     std::uint8_t order = 0;
+    /// What an audit has found so far; 0 while there is none. Of any frame, not of heads only.
+    std::uint8_t seen = 0;
 };
 
 } // namespace twofold

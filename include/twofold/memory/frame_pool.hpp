@@ -22,6 +22,10 @@ namespace twofold {
 /// level-1 entries (leaves, and every entry that leads to a table counts as one), by a 2 MiB leaf
 /// around it (level 2) and by a 1 GiB leaf (level 3), all at once where spaces that share a large
 /// frame have split it. A frame is free when none of the three is left.
+///
+/// What is handed out is looked at once more: a frame that is not free, or that an entry points to,
+/// is withheld from everybody, and counted. So no mapping that begins with a frame from here can
+/// lead to memory that is another's, or that the pool does not have, such as the hypervisor's own.
 class FramePool {
   public:
     /// `metadata` describes the frames from number `first_frame` on, a multiple of 2^18, so that
@@ -44,11 +48,16 @@ class FramePool {
     /// The same for one frame (level 1), in the fewest steps. False when there is none.
     [[nodiscard]] bool take(Hpa& frame);
 
-    /// One more entry at `level` points to `frame`, which must have a reference.
-    void retain(Hpa frame, unsigned level = 1) { ++count(frame, level); }
+    /// One more entry at `level` points to `frame`, which must have a reference; one that has none
+    /// is a fault.
+    void retain(Hpa frame, unsigned level = 1) {
+        if (count(frame, level)++ == 0) [[unlikely]]
+            ++faults_;
+    }
 
     /// One entry at `level` less points to `frame`. What no entry of any level reaches any more is
-    /// free. Returns the references left at this level.
+    /// free. Returns the references left at this level. A frame that has none is a fault, and stays
+    /// as it is.
     std::uint32_t release(Hpa frame, unsigned level = 1);
 
     /// Entries at `level` that point to `frame`.
@@ -86,8 +95,12 @@ class FramePool {
     [[nodiscard]] std::uint64_t frames_total() const { return total_; }
     [[nodiscard]] std::uint64_t frames_free() const { return free_; }
     [[nodiscard]] std::uint64_t frames_used() const { return total_ - free_; }
+    /// How often a frame was withheld, or one without a reference was retained or released.
+    [[nodiscard]] std::uint64_t faults() const { return faults_; }
 
   private:
+    friend class FrameAudit;
+
     using FreeList = boost::intrusive::list<Frame, boost::intrusive::constant_time_size<false>>;
 
     static constexpr unsigned shift(unsigned level) { return 9 * (level - 1); }
@@ -99,15 +112,31 @@ class FramePool {
     /// A leaf of a level above `level` reaches the frame at `at`.
     [[nodiscard]] bool reached_from_above(std::uint64_t at, unsigned level) const;
 
+    /// No entry of any level points into the block at `at`, for leaves at `level`, and it is free.
+    [[nodiscard]] bool is_unreferenced_block(std::uint64_t at, unsigned level) const;
+    [[nodiscard, gnu::cold]] std::optional<Hpa> allocate_large(unsigned level);
+    /// Keeps a block from everybody.
+    void withhold(std::uint64_t at, unsigned level) {
+        data_.frames[at].state = Frame::State::withheld;
+        free_ -= std::uint64_t{1} << shift(level);
+        ++faults_;
+    }
+    [[gnu::noinline, gnu::cold]] bool withhold_and_take(std::uint64_t at, Hpa& frame) {
+        withhold(at, 1);
+        return take(frame);
+    }
+
     void put(std::uint64_t at, unsigned order);
     void merge_and_put(std::uint64_t at, unsigned order);
     void free_block(std::uint64_t at, unsigned level);
     std::uint64_t take_first(unsigned order);
+    std::uint64_t split_off(unsigned order);
 
     FrameMetadata data_;
     std::uint64_t first_;
     std::uint64_t total_ = 0;
     std::uint64_t free_ = 0;
+    std::uint64_t faults_ = 0;
     std::array<FreeList, largest_order + 1> lists_;
     /// Bit k is set when lists_[k] holds a block.
     std::uint32_t available_ = 0;
@@ -130,34 +159,33 @@ inline std::uint64_t FramePool::take_first(unsigned order) {
     return static_cast<std::uint64_t>(&head - data_.frames.data());
 }
 
-inline std::optional<Hpa> FramePool::allocate(unsigned level) {
-    unsigned const order = shift(level);
-    std::uint32_t const fitting = available_ & ~((1U << order) - 1);
-    if (fitting == 0) return std::nullopt;
-
-    auto from = static_cast<unsigned>(std::countr_zero(fitting));
+/// A block of 2^`order` frames, or the first part of the smallest larger one, whose other parts
+/// become blocks of their own. There must be one.
+[[gnu::always_inline]] inline std::uint64_t FramePool::split_off(unsigned order) {
+    auto from = static_cast<unsigned>(std::countr_zero(available_ & ~((1U << order) - 1)));
     std::uint64_t const at = take_first(from);
     while (from > order) {
         --from;
         put(at + (std::uint64_t{1} << from), from);
     }
-    Frame& head = data_.frames[at];
-    head.state = Frame::State::allocated;
-    head.order = static_cast<std::uint8_t>(order);
-    data_.references[level - 1][at >> order] = 1;
-    if (level > 1) has_large_blocks_ = true;
-    free_ -= std::uint64_t{1} << order;
-    return address(at);
+    return at;
 }
 
-inline bool FramePool::take(Hpa& frame) {
-    if ((available_ & 1) == 0) {
-        auto const split_off = allocate();
-        if (split_off) frame = *split_off;
-        return split_off.has_value();
-    }
-    std::uint64_t const at = take_first(0);
-    data_.frames[at].state = Frame::State::allocated;
+inline std::optional<Hpa> FramePool::allocate(unsigned level) {
+    if (level > 1) return allocate_large(level);
+    Hpa frame;
+    return take(frame) ? std::optional{frame} : std::nullopt;
+}
+
+[[gnu::always_inline]] inline bool FramePool::take(Hpa& frame) {
+    if (available_ == 0) return false;
+    std::uint64_t const at = split_off(0);
+    Frame& head = data_.frames[at];
+    // That a larger leaf reaches it needs no look: what one reaches comes into no list.
+    if (head.state != Frame::State::free || data_.references[0][at] != 0) [[unlikely]]
+        return withhold_and_take(at, frame);
+    head.state = Frame::State::allocated;
+    head.order = 0;
     data_.references[0][at] = 1;
     --free_;
     frame = address(at);
@@ -208,34 +236,14 @@ inline void FramePool::free_block(std::uint64_t at, unsigned level) {
 }
 
 inline std::uint32_t FramePool::release(Hpa frame, unsigned level) {
+    if (count(frame, level) == 0) [[unlikely]] {
+        ++faults_;
+        return 0;
+    }
     std::uint32_t const left = --count(frame, level);
     std::uint64_t const at = index(frame);
     if (left == 0 && !reached_from_above(at, level)) free_block(at, level);
     return left;
-}
-
-inline void FramePool::split(Hpa frame, unsigned level) {
-    std::uint64_t const at = index(frame);
-    std::uint64_t const part = std::uint64_t{1} << shift(level - 1);
-    bool const whole = data_.frames[at].order == shift(level);
-    for (unsigned i = 0; i < 512; ++i) {
-        std::uint64_t const head = at + i * part;
-        ++data_.references[level - 2][head >> shift(level - 1)];
-        if (!whole) continue;
-        data_.frames[head].state = Frame::State::allocated;
-        data_.frames[head].order = static_cast<std::uint8_t>(shift(level - 1));
-    }
-    --count(frame, level);
-}
-
-inline void FramePool::join(Hpa frame, unsigned level) {
-    has_large_blocks_ = true;
-    std::uint64_t const at = index(frame);
-    std::uint64_t const part = std::uint64_t{1} << shift(level - 1);
-    for (unsigned i = 0; i < 512; ++i)
-        data_.references[level - 2][(at + i * part) >> shift(level - 1)] = 0;
-    data_.frames[at].order = static_cast<std::uint8_t>(shift(level));
-    count(frame, level) = 1;
 }
 
 inline std::uint64_t FramePool::add(Hpa begin, Hpa end) {
@@ -259,3 +267,5 @@ inline std::uint64_t FramePool::add(Hpa begin, Hpa end) {
 }
 
 } // namespace twofold
+
+#include <twofold/memory/frame_pool_large.hpp>

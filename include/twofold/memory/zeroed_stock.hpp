@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 namespace twofold {
 
@@ -43,6 +44,8 @@ class ZeroedStock {
     }
 
     [[nodiscard]] std::uint32_t size() const { return count_; }
+    /// What lies in it.
+    [[nodiscard]] std::span<Hpa const> frames() const { return std::span{frames_}.first(count_); }
 
   private:
     std::array<Hpa, capacity> frames_{};
