@@ -119,7 +119,10 @@ TEST_CASE("every EPT permission by every access at every level exits as the manu
         CHECK(permissions.size() >= levels * 24);
         std::size_t const walks = guest.number == 2 ? 0 : 16;
         CHECK(permissions.size() == levels * 24 + walks);
-        CHECK(guest.probes.size() > permissions.size() + 90);
+        // And bits that are no permissions: at each level 8 memory types, one entry that is not
+        // present, and 30 bits that are no part of an address. Of those that are, one is refused
+        // where it would lead elsewhere, which depends on where the frame lies.
+        CHECK(guest.probes.size() >= permissions.size() + levels * (8 + 1 + 30));
     }
     REQUIRE(launched.report.end());
     CHECK(launched.report.end()->frames_in_use == 0);
