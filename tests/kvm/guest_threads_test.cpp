@@ -85,6 +85,29 @@ TEST_CASE("whatever is put is announced, and taken as it came") {
     CHECK(outbox.take().finished);
 }
 
+TEST_CASE("a reader that comes by itself is told only of what is much or the last") {
+    kvm::Outbox outbox;
+    pollfd waited{outbox.descriptor(), POLLIN, 0};
+    auto const announced = [&] { return poll(&waited, 1, 0) == 1; };
+    CHECK(outbox.wait_for_more());
+    outbox.put_console("a");
+    CHECK_FALSE(announced());
+    CHECK(outbox.take().console == "a");
+    outbox.put_console("b");
+    CHECK(announced());
+    CHECK(outbox.wait_for_more());
+    CHECK_FALSE(announced());
+    outbox.put_console(std::string(std::size_t{40} << 10, 'x'));
+    CHECK(announced());
+    CHECK_FALSE(outbox.wait_for_more());
+    CHECK(announced());
+    CHECK(outbox.take().console.size() > 1);
+    CHECK(outbox.wait_for_more());
+    outbox.finish();
+    CHECK(announced());
+    CHECK(outbox.take().finished);
+}
+
 TEST_CASE("a confined thread can go on, but opens, connects and executes nothing") {
     CHECK(end_of_confined([] { (void)getpid(); }) == 0);
     CHECK(end_of_confined([] { (void)open("/etc/passwd", O_RDONLY); }) == 128 + SIGSYS);

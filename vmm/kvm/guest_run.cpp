@@ -10,11 +10,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace twofold::vmm::kvm {
 
 namespace {
+
+/// What a guest prints is passed on after so long, or when it is much.
+constexpr std::chrono::milliseconds patience{2};
 
 /// Durations one after another, in ticks.
 class Stopwatch {
@@ -38,7 +42,9 @@ class Stopwatch {
 GuestRun::GuestRun(GuestPlan const& plan, RunOptions const& options, Sinks sinks, EventLoop& loop)
     : options_(options), sinks_(std::move(sinks)), loop_(loop) {
     if (plan.time_limit.count() > 0) deadline_ = started_ + plan.time_limit;
+    (void)outbox_.wait_for_more();
     prepare(plan);
+    look_at_ = Clock::now() + patience;
     loop_.watch(outbox_.descriptor(), [this] { on_outbox(); });
 }
 
@@ -126,11 +132,25 @@ void GuestRun::keep_results() {
     write_snapshot(options_.save_to, machine_->freeze(), machine.ram->bytes());
 }
 
+std::optional<Clock::time_point> GuestRun::deadline() const {
+    if (!look_at_ || !deadline_) return look_at_ ? look_at_ : deadline_;
+    return std::min(*look_at_, *deadline_);
+}
+
 void GuestRun::on_outbox() {
+    if (!outbox_.wait_for_more()) return take_results();
+    look_at_ = Clock::now() + patience;
+}
+
+void GuestRun::take_results() {
+    look_at_.reset();
     auto const contents = outbox_.take();
     if (!contents.console.empty()) sinks_.console(contents.console);
     for (auto const& line : contents.report)
         (void)sinks_.report_line(line);
+    // A guest that prints goes on to print, and is spared to say so.
+    if (!contents.finished && !contents.console.empty() && outbox_.wait_for_more())
+        look_at_ = Clock::now() + patience;
     if (!contents.finished) return;
     ended_ = Clock::now();
     loop_.forget(outbox_.descriptor());
@@ -138,7 +158,9 @@ void GuestRun::on_outbox() {
 }
 
 void GuestRun::tick() {
-    if (!deadline_ || Clock::now() < *deadline_) return;
+    auto const now = Clock::now();
+    if (look_at_ && now >= *look_at_) take_results();
+    if (!deadline_ || now < *deadline_) return;
     deadline_.reset();
     if (machine_->group)
         machine_->group->request_stop(

@@ -19,7 +19,7 @@ class GuestRun final : public Run {
     GuestRun& operator=(GuestRun const&) = delete;
 
     [[nodiscard]] bool finished() const override { return ended_.has_value(); }
-    [[nodiscard]] std::optional<Clock::time_point> deadline() const override { return deadline_; }
+    [[nodiscard]] std::optional<Clock::time_point> deadline() const override;
     void tick() override;
     [[nodiscard]] Ending ending() override;
 
@@ -27,6 +27,7 @@ class GuestRun final : public Run {
     void prepare(GuestPlan const& plan);
     void start_thread();
     void on_outbox();
+    void take_results();
     void keep_results();
 
     RunOptions options_;
@@ -36,6 +37,8 @@ class GuestRun final : public Run {
     Clock::time_point started_ = Clock::now();
     std::optional<Clock::time_point> ended_;
     std::optional<Clock::time_point> deadline_;
+    /// When to see what the guest has printed, announced or not.
+    std::optional<Clock::time_point> look_at_;
     Outbox outbox_;
     std::unique_ptr<GuestMachine> machine_;
 };

@@ -2,7 +2,7 @@
 
 #include "system/failure.hpp"
 
-#include <sys/timerfd.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,38 +15,35 @@ namespace {
 constexpr std::size_t console_limit = std::size_t{256} << 10;
 /// So much of it is worth waking the reader at once.
 constexpr std::size_t console_worth_waking = std::size_t{32} << 10;
-constexpr long soon_nanoseconds = 1'000'000;
-/// Lines of the report come with the next of the console or with the end, unless they are so many:
-/// nobody looks at them before.
-constexpr std::size_t lines_worth_waking = 64;
 } // namespace
 
-Outbox::Outbox() : timer_(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) {
-    if (!timer_.open()) throw SystemFailure{"can't make a timer", errno};
+Outbox::Outbox() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    if (!event_.open()) throw SystemFailure{"can't make an event", errno};
 }
 
 void Outbox::announce(When when) {
-    if (announced_ && when == When::soon) return;
-    itimerspec const at{.it_interval = {},
-                        .it_value = {0, when == When::now ? 1 : soon_nanoseconds}};
-    (void)timerfd_settime(timer_.get(), 0, &at, nullptr);
+    bool const known = when == When::now ? std::exchange(urgent_, true) : announced_;
     announced_ = true;
+    std::uint64_t const one = 1;
+    if (!known) (void)!write(event_.get(), &one, sizeof one);
+}
+
+void Outbox::forget_event() {
+    std::uint64_t count = 0;
+    (void)!read(event_.get(), &count, sizeof count);
 }
 
 void Outbox::put_console(std::string_view bytes) {
     std::unique_lock lock{mutex_};
     taken_.wait(lock, [this] { return closed_ || contents_.console.size() < console_limit; });
-    std::size_t const before = contents_.console.size();
     contents_.console += bytes;
-    bool const much =
-        before < console_worth_waking && contents_.console.size() >= console_worth_waking;
-    announce(much ? When::now : When::soon);
+    announce(contents_.console.size() >= console_worth_waking ? When::now : When::soon);
 }
 
 void Outbox::put_report(std::string line) {
     std::lock_guard const lock{mutex_};
     contents_.report.push_back(std::move(line));
-    if (contents_.report.size() >= lines_worth_waking) announce(When::soon);
+    announce(When::soon);
 }
 
 void Outbox::finish() {
@@ -55,11 +52,19 @@ void Outbox::finish() {
     announce(When::now);
 }
 
+bool Outbox::wait_for_more() {
+    std::lock_guard const lock{mutex_};
+    if (urgent_) return false;
+    forget_event();
+    announced_ = true;
+    return true;
+}
+
 Outbox::Contents Outbox::take() {
     std::lock_guard const lock{mutex_};
-    std::uint64_t expirations = 0;
-    (void)!read(timer_.get(), &expirations, sizeof expirations);
+    forget_event();
     announced_ = false;
+    urgent_ = false;
     taken_.notify_all();
     bool const finished = contents_.finished;
     auto contents = std::exchange(contents_, {});

@@ -23,9 +23,11 @@ class Outbox {
 
     Outbox();
 
-    /// Readable when there is something to take: a millisecond after the first of the console or
-    /// some lines of the report came, or at once when it is much or the last.
-    [[nodiscard]] int descriptor() const { return timer_.get(); }
+    /// Readable when there is something to take.
+    [[nodiscard]] int descriptor() const { return event_.get(); }
+    /// What comes from now on is not announced before the next take(), unless it is much or the
+    /// last: the reader comes by itself. False when it should come at once.
+    [[nodiscard]] bool wait_for_more();
 
     /// Waits while too much of the console was not taken yet, until close().
     void put_console(std::string_view bytes);
@@ -40,6 +42,7 @@ class Outbox {
   private:
     enum class When : std::uint8_t { soon, now };
     void announce(When when);
+    void forget_event();
 
     std::mutex mutex_;
     std::condition_variable taken_;
@@ -47,7 +50,9 @@ class Outbox {
     bool closed_ = false;
     /// What was put since the last take() has been announced.
     bool announced_ = false;
-    FileDescriptor timer_;
+    /// The reader should take it at once.
+    bool urgent_ = false;
+    FileDescriptor event_;
 };
 
 } // namespace twofold::vmm::kvm
