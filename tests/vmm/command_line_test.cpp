@@ -70,6 +70,8 @@ TEST_CASE("usage errors exit with 2, say what would be right, and start nothing"
              {{"explore", "g"}, "--output is required"},
              {{"bench", "everything"}, "there is: exits, memory, "},
              {{"bench", "walk", "--kvm"}, "'walk' has no figures of KVM's"},
+             {{"bench", "walk", "--turns", "3"}, "'walk' does not take turns with a floor"},
+             {{"bench", "lazy", "--turns", "0"}, "not in range"},
              {{"completion", "fish"}, "there is: bash"},
          }) {
         auto const result = bochs.run(words);

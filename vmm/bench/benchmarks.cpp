@@ -31,15 +31,15 @@ constexpr Benchmark all_benchmarks[] = {
     {"launch",
      "hello under KVM from exec to exit, beside a static program of the same bare system calls,\n"
      "in turns: medians and their ratio. Says what kind of KVM it ran on.",
-     bench_launch},
+     bench_launch, nullptr, false, true},
     {"clone",
      "copy-on-write clones under KVM: ready to run, out of a pool, reset, and their memory;\n"
      "beside the same system calls made bare, in turns.",
-     bench_clone},
+     bench_clone, nullptr, false, true},
     {"lazy",
      "memory that comes in when a guest under KVM touches it first: by the kernel, beforehand,\n"
      "and by userfaultfd; a page of 4K, beside the same system calls made bare, in turns.",
-     bench_lazy},
+     bench_lazy, nullptr, false, true},
     {"walk",
      "references of cold two-dimensional walks, by guest page and EPT page, for 4 and 5 levels in\n"
      "either dimension: counted on tables that are built for it, by the closed form\n"

@@ -21,6 +21,8 @@ struct Benchmark {
     std::vector<BenchmarkResult> (*run_beside_kvm)(Context& context) = nullptr;
     /// Some of its figures are curves or a matrix.
     bool has_charts = false;
+    /// It is measured in turns with its floor.
+    bool in_turns = false;
 };
 
 /// All of them, in the order in which help shows them.

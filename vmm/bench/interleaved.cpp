@@ -10,8 +10,8 @@ namespace twofold::vmm {
 
 Turns TurnTaker::take(std::string const& what, std::function<double()> const& ours,
                       std::function<double()> const& floor) {
-    constexpr std::size_t enough = 101;
-    constexpr std::size_t least = 5;
+    std::size_t const enough = context_.most_turns;
+    std::size_t const least = std::min<std::size_t>(enough, 5);
     constexpr double longest_seconds = 3;
     Progress progress{context_.outputs.err, "measuring " + what};
     auto const show = progress.ticker();

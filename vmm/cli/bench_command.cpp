@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct BenchOptions {
     std::string plot;
     bool check = false;
     bool beside_kvm = false;
+    std::optional<std::size_t> turns;
 };
 
 std::string joined_names(std::string_view separator) {
@@ -41,6 +43,7 @@ std::string bench_examples() {
                   "  twofold bench exits --json exits.json\n"
                   "  twofold bench exits --check\n"
                   "  twofold bench exits --kvm\n"
+                  "  twofold bench lazy --turns 11\n"
                   "  twofold bench walk --plot walk.svg";
 }
 
@@ -57,6 +60,11 @@ int bench(Context& context, BenchOptions const& options) {
         throw UsageError{fmt::format("--plot: '{}' measures single figures; memory, walk and chase "
                                      "have curves or a matrix",
                                      options.name)};
+    if (options.turns && !found->in_turns)
+        throw UsageError{
+            fmt::format("--turns: '{}' does not take turns with a floor; launch, clone and lazy do",
+                        options.name)};
+    context.most_turns = options.turns.value_or(context.most_turns);
     auto const results = options.beside_kvm ? found->run_beside_kvm(context) : found->run(context);
     JsonOutput const json{options.json};
     if (json.wanted()) json.write(benchmark_json(results), context.outputs.out);
@@ -87,6 +95,11 @@ void add_bench_command(CLI::App& application, Action& chosen) {
         ->add_option("--plot", options->plot,
                      "Draw the figures that are curves or a matrix; by gnuplot")
         ->type_name("FILE.svg");
+    command
+        ->add_option("--turns", options->turns,
+                     "With launch, clone and lazy: medians of at most N turns with the floor [101]")
+        ->type_name("N")
+        ->check(CLI::Range(1, 100'000));
     command->add_flag("--check", options->check, "Exit with 1 when a goal is missed");
     command->add_flag(
         "--kvm", options->beside_kvm,

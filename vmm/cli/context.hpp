@@ -4,6 +4,7 @@
 #include "system/output.hpp"
 #include "system/signals.hpp"
 
+#include <cstddef>
 #include <functional>
 
 namespace CLI {
@@ -15,6 +16,8 @@ namespace twofold::vmm {
 struct Context {
     Outputs outputs = Outputs::standard();
     Signals signals;
+    /// Of a benchmark that is measured in turns with its floor: how many there are at the most.
+    std::size_t most_turns = 101;
 };
 
 /// Carries a command out, after its options were parsed. Returns the exit status.
