@@ -72,19 +72,31 @@ class Pages {
     std::uint64_t pages_;
 };
 
-/// State of the processor outside memory and general registers, marked with whose it is.
+struct Vector {
+    std::uint64_t low;
+    std::uint64_t high;
+    bool operator==(Vector const&) const = default;
+};
+
+/// State of the processor outside memory and general registers, marked with whose it is. Vectors
+/// come from memory: KVM's emulator, by which some hosts execute ring 0, knows no other way.
 void mark_processor(std::uint64_t owner) {
     std::uint64_t const word = 0x1111'0000'0000 + owner;
-    asm volatile("movq %0, %%xmm0; movq %0, %%xmm15; movq %0, %%mm3; mov %0, %%dr1" : : "r"(word));
+    Vector const both{word, ~word};
+    asm volatile("movdqu %0, %%xmm0; movdqu %0, %%xmm15; movq %1, %%mm3; mov %2, %%dr1"
+                 :
+                 : "m"(both), "m"(word), "r"(word));
     write_msr(Msr::kernel_gs_base, word);
     write_msr(Msr::lstar, word);
 }
 bool processor_is_marked(std::uint64_t owner) {
     std::uint64_t const word = 0x1111'0000'0000 + owner;
-    std::uint64_t xmm0, xmm15, mm3, dr1;
-    asm volatile("movq %%xmm0, %0; movq %%xmm15, %1; movq %%mm3, %2; mov %%dr1, %3"
-                 : "=r"(xmm0), "=r"(xmm15), "=r"(mm3), "=r"(dr1));
-    return xmm0 == word && xmm15 == word && mm3 == word && dr1 == word &&
+    Vector const both{word, ~word};
+    Vector xmm0, xmm15;
+    std::uint64_t mm3, dr1;
+    asm volatile("movdqu %%xmm0, %0; movdqu %%xmm15, %1; movq %%mm3, %2; mov %%dr1, %3"
+                 : "=m"(xmm0), "=m"(xmm15), "=m"(mm3), "=r"(dr1));
+    return xmm0 == both && xmm15 == both && mm3 == word && dr1 == word &&
            read_msr(Msr::kernel_gs_base) == word && read_msr(Msr::lstar) == word;
 }
 

@@ -1,15 +1,14 @@
 // The hypercall that writes to the console, from kernels of a few instructions on this machine's
 // own KVM. Without it each counts as skipped.
-#include "kvm/device.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/small_kernel.hpp"
+#include "tests/support/without_kvm.hpp"
 
 #include <twofold/abi/hypercall.hpp>
 
 #include <array>
 #include <bit>
-#include <iostream>
 
 namespace console_call_test {
 
@@ -48,10 +47,7 @@ CommandResult write_console(std::uint32_t gva, std::uint32_t bytes,
 } // namespace
 
 TEST_CASE("a text is written by one call, and what is no text of the guest's is refused") {
-    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
-        std::cout << "skipped: " << reason << '\n';
-        return;
-    }
+    if (without_kvm()) return;
     constexpr int refused = 255;
     auto const whole = write_console(text_at, 2);
     CHECK(whole.out == "hi");

@@ -1,24 +1,16 @@
 // Kernels of all boot protocols, of a few instructions each, on this machine's own KVM.
-#include "kvm/device.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/failure_text.hpp"
 #include "tests/support/kernel_files.hpp"
 #include "tests/support/small_kernel.hpp"
-
-#include <iostream>
+#include "tests/support/without_kvm.hpp"
 
 namespace foreign_kernel_test {
 
 using namespace twofold::test;
 
 namespace {
-
-bool without_kvm() {
-    auto const reason = twofold::vmm::kvm::why_unusable();
-    if (!reason.empty()) std::cout << "skipped: " << reason << '\n';
-    return !reason.empty();
-}
 
 Bytes code(std::initializer_list<unsigned> instructions) {
     Bytes bytes;

@@ -1,14 +1,13 @@
 // Debian's gdb and guests that run on this machine's own KVM.
-#include "kvm/device.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/failure_text.hpp"
 #include "tests/support/gdb.hpp"
 #include "tests/support/small_kernel.hpp"
+#include "tests/support/without_kvm.hpp"
 
 #include <chrono>
 #include <functional>
-#include <iostream>
 #include <thread>
 
 namespace gdb_test {
@@ -16,12 +15,6 @@ namespace gdb_test {
 using namespace twofold::test;
 
 namespace {
-
-bool without_kvm() {
-    auto const reason = twofold::vmm::kvm::why_unusable();
-    if (!reason.empty()) std::cout << "skipped: " << reason << '\n';
-    return !reason.empty();
-}
 
 void wait_until(std::function<bool()> const& done) {
     while (!done())

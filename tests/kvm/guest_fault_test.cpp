@@ -1,18 +1,17 @@
 // Guests that fault, and what is said of them: kernels of a few instructions on this machine's own
 // KVM. Without it each counts as skipped.
 #include "kvm/crash_text.hpp"
-#include "kvm/device.hpp"
 #include "kvm/exit_stop.hpp"
 #include "kvm/host.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/failure_text.hpp"
 #include "tests/support/small_kernel.hpp"
+#include "tests/support/without_kvm.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <cerrno>
-#include <iostream>
 
 namespace guest_fault_test {
 
@@ -20,12 +19,6 @@ using namespace twofold::test;
 namespace kvm = twofold::vmm::kvm;
 
 namespace {
-
-bool without_kvm() {
-    auto const reason = kvm::why_unusable();
-    if (!reason.empty()) std::cout << "skipped: " << reason << '\n';
-    return !reason.empty();
-}
 
 CommandResult run_kernel(std::initializer_list<unsigned> instructions,
                          std::vector<std::string> const& options = {}) {

@@ -4,6 +4,7 @@
 #include "kvm/userfault.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/failure_text.hpp"
+#include "tests/support/without_kvm.hpp"
 
 #include <twofold/arch/control_register.hpp>
 #include <twofold/arch/msr.hpp>
@@ -12,7 +13,6 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <iostream>
 #include <numeric>
 
 namespace guest_memory_test {
@@ -56,7 +56,7 @@ std::optional<vmm::FileDescriptor> userfault() {
     auto descriptor = kvm::FaultHandler::open_userfault();
     if (descriptor) return std::move(*descriptor);
     CHECK_FALSE(descriptor.error().empty());
-    std::cout << "skipped: " << descriptor.error() << '\n';
+    (void)test::skipped_for(descriptor.error());
     return std::nullopt;
 }
 

@@ -133,13 +133,13 @@ TEST_CASE("the records are those that the report's reader takes") {
     vmm::RunReport report;
     CHECK(
         report.add_line(kvm::boot_record("cpu \"x\"", 0x400000, {{"machine", 5}, {"memory", 6}})));
-    CHECK(report.add_line(kvm::start_record(plan, "eager", 11)));
-    CHECK(report.add_line(kvm::figure_record("cost", 4)));
+    CHECK(report.add_line(kvm::start_record({.name = "g"}, plan, "eager", 11)));
+    CHECK(report.add_line(kvm::figure_record(0, "cost", 4)));
     CHECK(report.add_line(
-        kvm::walk_record(Gva{0x1000}, {},
+        kvm::walk_record(0, Gva{0x1000}, {},
                          std::unexpected(NestedFault{Dimension::guest, WalkFaultReason::not_present,
                                                      4, 0, Gpa{}, false}))));
-    CHECK(report.add_line(kvm::stop_record("g", {"exit", 7, ""}, figures)));
+    CHECK(report.add_line(kvm::stop_record({.name = "g"}, {"exit", 7, ""}, figures)));
     CHECK_FALSE(report.add_line(kvm::end_record()));
     auto const& guest = report.guests().front();
     REQUIRE(guest.stop->activity);

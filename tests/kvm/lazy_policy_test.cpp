@@ -1,12 +1,10 @@
 // Each way in which memory comes in, on this machine's own KVM. Without it each counts as skipped.
-#include "kvm/device.hpp"
 #include "kvm/userfault.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/guest_run.hpp"
 #include "tests/support/temporary_directory.hpp"
-
-#include <iostream>
+#include "tests/support/without_kvm.hpp"
 
 namespace lazy_policy_test {
 
@@ -16,11 +14,9 @@ namespace kvm = twofold::vmm::kvm;
 namespace {
 
 bool without_kvm_or_userfault() {
-    auto reason = kvm::why_unusable();
-    if (auto const userfault = kvm::FaultHandler::open_userfault(); reason.empty() && !userfault)
-        reason = userfault.error();
-    if (!reason.empty()) std::cout << "skipped: " << reason << '\n';
-    return !reason.empty();
+    if (without_kvm()) return true;
+    auto const userfault = kvm::FaultHandler::open_userfault();
+    return skipped_for(userfault ? "" : userfault.error());
 }
 
 constexpr std::uint64_t pages_of_8m = 2048;

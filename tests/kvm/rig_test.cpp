@@ -1,13 +1,12 @@
 // The command under KVM over real, emulated EPT: Debian's cloud kernel with kvm_intel in Bochs
 // (scripts/kvm-rig), and this machine's own KVM where it works.
-#include "kvm/device.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/failure_text.hpp"
+#include "tests/support/without_kvm.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <iostream>
 #include <map>
 #include <sstream>
 
@@ -157,10 +156,7 @@ TEST_CASE("over emulated EPT: guests, lazy memory, snapshots and figures are wha
 }
 
 TEST_CASE("a guest with the devices of a PC is interrupted, and wakes its other processors") {
-    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
-        std::cout << "skipped: " << reason << '\n';
-        return;
-    }
+    if (without_kvm()) return;
     auto const result = in_bochs({"board", "--engine", "kvm", "--cpus", "3", "--quiet"});
     CHECK(result.status == 0);
     CHECK(result.out == "processors 3\nprocessors in the MP table 3\nclock valid\ntimer interrupts "
@@ -172,10 +168,7 @@ TEST_CASE("a guest with the devices of a PC is interrupted, and wakes its other 
 
 TEST_CASE(
     "what a guest writes to its virtio disk is in the file, and a locked file stays as it is") {
-    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
-        std::cout << "skipped: " << reason << '\n';
-        return;
-    }
+    if (without_kvm()) return;
     TemporaryDirectory const directory;
     auto const file = directory.write("disk", std::string(16 * 512, '\0'));
     auto const run = [&](std::vector<std::string> const& options) {
@@ -205,10 +198,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a machine that was frozen among interrupts and processors goes on where it stood") {
-    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
-        std::cout << "skipped: " << reason << '\n';
-        return;
-    }
+    if (without_kvm()) return;
     TemporaryDirectory const directory;
     auto const file = directory.file("board.snap").string();
     auto const whole = in_bochs({"board", "--engine", "kvm", "--cpus", "2", "--quiet"}).out;
@@ -229,10 +219,7 @@ TEST_CASE("a machine that was frozen among interrupts and processors goes on whe
 }
 
 TEST_CASE("on this machine's own KVM, where it works, hello says what it says in Bochs") {
-    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
-        std::cout << "skipped: " << reason << '\n';
-        return;
-    }
+    if (without_kvm()) return;
     auto const kvm = in_bochs({"hello", "--engine", "kvm", "--quiet", "--", "x", "--exit", "3"});
     auto const bochs = in_bochs({"hello", "--quiet", "--", "x", "--exit", "3"});
     CHECK(kvm.out == bochs.out);

@@ -6,6 +6,7 @@
 #include "tests/support/command.hpp"
 #include "tests/support/failure_text.hpp"
 #include "tests/support/small_kernel.hpp"
+#include "tests/support/without_kvm.hpp"
 
 #include <linux/userfaultfd.h>
 #include <nlohmann/json.hpp>
@@ -15,7 +16,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <iostream>
 #include <thread>
 
 namespace short_of_space_test {
@@ -24,12 +24,6 @@ using namespace twofold::test;
 namespace kvm = twofold::vmm::kvm;
 
 namespace {
-
-bool without_kvm() {
-    auto const reason = kvm::why_unusable();
-    if (!reason.empty()) std::cout << "skipped: " << reason << '\n';
-    return !reason.empty();
-}
 
 CommandResult twofold_command(std::vector<std::string> words) {
     words.insert(words.begin(), TWOFOLD_COMMAND);

@@ -52,7 +52,7 @@ TEST_CASE("usage errors exit with 2, say what would be right, and start nothing"
              {{"run", "g", "--engine", "kvm", "--lazy-by", "magic"},
               "neither kernel nor userfault"},
              {{"run", "g", "--engine", "kvm", "--fault-window", "3"}, "not a power of two"},
-             {{"run", "g", "--engine", "kvm", "--clones", "2"}, "--engine kvm makes none"},
+             {{"run", "g", "--engine", "kvm", "--repeat", "0"}, "--repeat: 0 is not from 1 to"},
              {{"run", "g", "--devices", "pc"}, "need --engine kvm"},
              {{"run", "g", "--engine", "kvm", "--devices", "most"}, "neither bare nor pc"},
              {{"run", "g", "--engine", "kvm", "--cpus", "0"}, "not from 1 to 254"},

@@ -43,7 +43,7 @@ TEST_CASE("options of memory that make no sense are refused before anything star
                   "never and ratio"},
              Case{{"--overcommit-ratio", "90"}, "--overcommit-ratio: it needs --overcommit ratio"},
              Case{{"--swap", "1M", "--host-page", "2m"}, "only EPT pages of 4k are swapped"},
-             Case{{"--swap", "1M", "--engine", "qemu"}, "--swap needs --engine bochs"},
+             Case{{"--swap", "1M", "--engine", "qemu"}, "--swap needs --engine bochs or kvm"},
              Case{{"--audit", "--engine", "kvm"}, "--audit needs --engine bochs"},
          }) {
         std::vector<std::string> words{"run", "g"};

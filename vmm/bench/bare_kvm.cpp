@@ -51,6 +51,12 @@ void BareMachine::set_slot() {
     check_bare(ioctl(machine, KVM_SET_USER_MEMORY_REGION, &region), "KVM_SET_USER_MEMORY_REGION");
 }
 
+void BareMachine::set_clock(kvm::MachineState const& state) {
+    kvm_clock_data clock{};
+    clock.clock = state.clock.clock;
+    check_bare(ioctl(machine, KVM_SET_CLOCK, &clock), "KVM_SET_CLOCK");
+}
+
 void BareMachine::set_state(kvm::ProcessorState const& state) {
     check_bare(ioctl(processor, KVM_SET_SREGS, &state.special), "KVM_SET_SREGS");
     check_bare(ioctl(processor, KVM_SET_REGS, &state.registers), "KVM_SET_REGS");

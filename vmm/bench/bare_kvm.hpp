@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kvm/device.hpp"
+#include "kvm/machine_state.hpp"
 #include "kvm/processor_state.hpp"
 
 #include <cstddef>
@@ -29,6 +30,7 @@ struct BareMachine {
     /// Maps `bytes` of `file` privately (-1: zeros) and gives them to the machine.
     void map(int file, std::size_t bytes);
     void set_slot();
+    void set_clock(kvm::MachineState const& state);
     void set_state(kvm::ProcessorState const& state);
     /// Runs to HLT.
     void run_to_halt();

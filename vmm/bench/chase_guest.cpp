@@ -115,13 +115,13 @@ ChaseGuest::ChaseGuest(kvm::Device const& device, kvm::CpuidTable const& cpuid, 
     write_ring_0(memory);
     write_ring_3(memory);
     *reinterpret_cast<std::uint64_t*>(stack_) = code_ + chase_code().size();
-    at_start_ = start_registers(guest_.processor.special_registers(), memory,
-                                memory.make_tables(guest_page));
+    at_start_ =
+        start_registers(guest_.first().special_registers(), memory, memory.make_tables(guest_page));
     guest_.machine.set_slot(0, Gpa{}, memory.ram().bytes());
 }
 
 double ChaseGuest::run(std::uint64_t first, std::uint64_t steps) {
-    auto& processor = guest_.processor;
+    auto& processor = guest_.first();
     kvm_regs registers{};
     registers.rip = code_;
     registers.rsp = stack_;

@@ -20,7 +20,7 @@ class ChaseGuest {
     /// Failure where the guest does not come to it.
     double run(std::uint64_t first, std::uint64_t steps);
     /// Where the last run ended.
-    [[nodiscard]] std::uint64_t end() const { return guest_.processor.registers().rax; }
+    [[nodiscard]] std::uint64_t end() const { return guest_.first().registers().rax; }
 
   private:
     kvm::EmptyMachine guest_;

@@ -29,9 +29,9 @@ struct CloneBench {
     std::size_t shared_bytes = device.run_bytes();
     kvm::ProcessorState entry = [this] {
         kvm::EmptyMachine const machine{device, cpuid};
-        return TouchLoop::entry_state(
-            read_state(device, machine.processor, kvm::state_msrs(device)));
+        return TouchLoop::entry_state(read_state(device, machine.first(), kvm::state_msrs(device)));
     }();
+    kvm::MachineState clock = read_state(kvm::Machine{device}, false);
 
     /// A guest with every eighth page in use, which writes to `pages` of them when it runs.
     [[nodiscard]] kvm::Template make_template(std::uint64_t bytes,
@@ -42,7 +42,7 @@ struct CloneBench {
         TouchLoop::load(ram.bytes());
         auto state = entry;
         state.registers.rsi = TouchLoop::first_page + pages * page_4k.bytes();
-        return {ram.bytes(), state};
+        return {ram, {.name = "bench", .machine = clock, .processors = {state}}};
     }
 };
 
@@ -60,6 +60,7 @@ double clone_bare(CloneBench const& bench, kvm::Template const& from) {
         machine.make(bench.device.get(), bench.shared_bytes, bench.cpuid);
         machine.map(from.memory().get(), from.memory_bytes());
         machine.set_slot();
+        machine.set_clock(bench.clock);
         machine.set_state(bench.entry);
     });
 }
@@ -92,6 +93,7 @@ Turns measure_resets(TurnTaker& turns, CloneBench const& bench, kvm::Template co
             dirty(static_cast<std::byte*>(bare.memory));
             return seconds_of([&] {
                 check_bare(madvise(bare.memory, bare.memory_bytes, MADV_DONTNEED), "MADV_DONTNEED");
+                bare.set_clock(bench.clock);
                 bare.set_state(bench.entry);
             });
         });

@@ -4,7 +4,6 @@
 #include "bench/interleaved.hpp"
 #include "bench/touch_loop.hpp"
 #include "kvm/clone.hpp"
-#include "kvm/outbox.hpp"
 #include "kvm/processor_thread.hpp"
 #include "kvm/userfault.hpp"
 #include "system/failure.hpp"
@@ -31,8 +30,7 @@ struct LazyBench {
     std::size_t shared_bytes = device.run_bytes();
     kvm::ProcessorState entry = [this] {
         kvm::EmptyMachine const machine{device, cpuid};
-        return TouchLoop::entry_state(
-            read_state(device, machine.processor, kvm::state_msrs(device)));
+        return TouchLoop::entry_state(read_state(device, machine.first(), kvm::state_msrs(device)));
     }();
 
     double per_page(double seconds) const { return seconds / TouchLoop::pages; }
@@ -52,10 +50,11 @@ double run_ours(LazyBench const& bench, bool userfault, bool eager) {
     }
     kvm::EmptyMachine machine{bench.device, bench.cpuid};
     machine.machine.set_slot(0, Gpa{}, ram.bytes());
-    write_state(machine.processor, bench.entry);
-    kvm::Outbox outbox;
+    auto& processor = machine.first();
+    write_state(processor, bench.entry);
+    kvm::GuestServices const services;
     kvm::Board board{{}, ram, [](std::string_view) {}};
-    kvm::ProcessorThread thread{machine.processor, ram, outbox, board};
+    kvm::ProcessorThread thread{processor, ram, services, board};
     kvm::Stop stop;
     double const seconds = seconds_of([&] { stop = thread.run(); });
     if (stop.reason != "halt") throw Failure{"the guest stopped: " + stop.message};

@@ -23,6 +23,8 @@ Examples:
   twofold run touch --memory 128M --host-page 2m
   twofold run touch --populate eager -- 1000
   twofold run clone --clones 3
+  twofold run hello --engine kvm --clones 8 --clones-as processes
+  twofold run hello --engine kvm --repeat 1000 --quiet
   twofold run clone --with hello --with 'hello --exit 3' --weights 3,1,1
   twofold run ./vmlinuz --engine kvm --initrd initrd.img -- console=ttyS0
   twofold run ./my-kernel.elf --timeout 10 --json run.json

@@ -1,5 +1,6 @@
 #include "cli/snapshot_command.hpp"
 
+#include "cli/clone_options.hpp"
 #include "cli/launch_options.hpp"
 #include "cli/session.hpp"
 #include "cli/size.hpp"
@@ -23,7 +24,8 @@ them in beforehand.
 
 Examples:
   twofold snapshot save walk.snap walk --after-exits 1
-  twofold snapshot restore walk.snap)";
+  twofold snapshot restore walk.snap
+  twofold snapshot restore walk.snap --clones 3 --repeat 100)";
 
 struct SnapshotOptions {
     std::string file;
@@ -34,8 +36,10 @@ struct SnapshotOptions {
     std::string lazy_by = "kernel";
     std::uint64_t fault_window = 16;
     bool quiet = false;
+    std::uint16_t clones = 0;
     GuestOptionTexts how;
     BoardOptionTexts board;
+    CloneOptionTexts cloned;
 };
 
 int run_under_kvm(Context& context, GuestPlan plan, kvm::RunOptions const& options, bool quiet) {
@@ -56,6 +60,8 @@ int run_under_kvm(Context& context, GuestPlan plan, kvm::RunOptions const& optio
 }
 
 int save_snapshot(Context& context, SnapshotOptions const& options) {
+    if (options.how.clones != 0)
+        throw UsageError{"--clones: a snapshot is of one guest; clone it at its restore"};
     auto plan = options.how.plan(options.guest, options.arguments);
     auto board = options.board;
     board.for_a_pc_kernel = plan.boot.has_value();
@@ -75,9 +81,11 @@ int restore_snapshot(Context& context, SnapshotOptions const& options) {
                    .elf = {},
                    .memory_bytes = head.memory_bytes,
                    .guest_page = PageSize{head.guest_page_shift},
-                   .time_limit = parse_seconds("--timeout", options.timeout)};
+                   .time_limit = parse_seconds("--timeout", options.timeout),
+                   .clones = options.clones};
     auto run = kvm_run_options(options.lazy_by, options.fault_window);
     run.restore_from = options.file;
+    options.cloned.apply_to(run);
     return run_under_kvm(context, std::move(plan), run, options.quiet);
 }
 
@@ -126,6 +134,12 @@ void add_snapshot_command(CLI::App& application, Action& chosen) {
                      "Pages of 4K that this handler brings in at one fault, a power of two up to "
                      "256 [16]")
         ->type_name("N");
+    restore
+        ->add_option("--clones", options->clones,
+                     "Go on with N more guests from the same snapshot, all at the same time; each "
+                     "line that they print begins with the guest's number [0]")
+        ->type_name("N");
+    options->cloned.add_to(*restore);
     restore->callback([options, &chosen] {
         chosen = [options](Context& context) { return restore_snapshot(context, *options); };
     });

@@ -2,11 +2,14 @@
 
 #include "system/failure.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
+#include <numeric>
 
 namespace twofold::vmm::kvm {
 
@@ -23,31 +26,62 @@ bool all_zero(std::span<std::byte const> page) {
     return std::ranges::all_of(page, [](std::byte byte) { return byte == std::byte{0}; });
 }
 
-} // namespace
-
-Template::Template(std::span<std::byte const> memory, ProcessorState state)
-    : memory_bytes_(memory.size()), memory_(memory_file_of(memory.size())),
-      state_(std::move(state)) {
-    auto copy = GuestRam::shared(memory_, memory_bytes_);
-    for (std::uint64_t at = 0; at < memory_bytes_; at += page_4k.bytes()) {
-        auto const page = memory.subspan(at, page_4k.bytes());
-        if (!all_zero(page)) (void)copy.write(Gpa{at}, page);
-    }
+void write_page(FileDescriptor const& file, std::uint64_t at, std::span<std::byte const> page) {
+    // Not through a mapping: there a machine without memory kills who writes.
+    if (pwrite(file.get(), page.data(), page.size(), static_cast<off_t>(at)) !=
+        static_cast<ssize_t>(page.size()))
+        throw SystemFailure{"can't keep a template of the guest in memory", errno};
 }
 
-EmptyMachine::EmptyMachine(Device const& device, CpuidTable const& cpuid)
-    : machine(device), processor(device, machine, 0, &cpuid) {}
+/// Numbers of the pages in which `memory` may hold something.
+std::vector<std::uint64_t> pages_of(GuestRam const& memory, Template const* below) {
+    auto const own = memory.touched_pages();
+    if (below == nullptr) return own;
+    std::vector<std::uint64_t> all;
+    if (below->snapshot() != nullptr) {
+        all.resize(memory.bytes().size() / page_4k.bytes());
+        std::iota(all.begin(), all.end(), 0);
+        return all;
+    }
+    std::ranges::set_union(own, below->pages(), std::back_inserter(all));
+    return all;
+}
+
+} // namespace
+
+Template::Template(GuestRam const& memory, SnapshotHead head, Template const* below)
+    : head_(std::move(head)), memory_(memory_file_of(memory.bytes().size())) {
+    head_.memory_bytes = memory.bytes().size();
+    for (std::uint64_t const number : pages_of(memory, below)) {
+        std::uint64_t const at = number * page_4k.bytes();
+        auto const page = memory.bytes().subspan(at, page_4k.bytes());
+        if (all_zero(page)) continue;
+        write_page(memory_, at, page);
+        pages_.push_back(number);
+    }
+    (void)fcntl(memory_.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE);
+}
+
+Template::Template(SnapshotFile snapshot) : snapshot_(std::move(snapshot)) {}
+
+GuestRam Template::map() const {
+    return snapshot_ ? snapshot_->map_memory() : GuestRam::copy_of(memory_, memory_bytes());
+}
+
+void Template::map_over(GuestRam& memory) const {
+    if (snapshot_) return memory.become_copy_of(snapshot_->file(), snapshot_->memory_offset());
+    memory.become_copy_of(memory_);
+}
 
 Clone::Clone(Template const& from, EmptyMachine machine)
-    : from_(from), ram_(GuestRam::copy_of(from.memory(), from.memory_bytes())),
-      machine_(std::move(machine)) {
+    : from_(from), ram_(from.map()), machine_(std::move(machine)) {
     machine_.machine.set_slot(0, Gpa{}, ram_.bytes());
-    write_state(machine_.processor, from_.state());
+    machine_.go_on_from(from_.head());
 }
 
 void Clone::reset() {
     ram_.discard();
-    write_state(machine_.processor, from_.state());
+    machine_.go_on_from(from_.head());
 }
 
 } // namespace twofold::vmm::kvm

@@ -2,47 +2,56 @@
 // that see it privately.
 #pragma once
 
+#include "kvm/empty_machine.hpp"
 #include "kvm/guest_ram.hpp"
-#include "kvm/machine.hpp"
-#include "kvm/processor_state.hpp"
+#include "kvm/snapshot_file.hpp"
 
 #include <twofold/arch/address.hpp>
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
 
 namespace twofold::vmm::kvm {
 
-/// A frozen guest: its memory, as a file in memory, and its processor.
+/// A frozen guest: its memory, in a file that has no name or in a snapshot's, and all the rest.
 class Template {
   public:
-    /// A copy of `memory`; pages of zeros take no frame.
-    Template(std::span<std::byte const> memory, ProcessorState state);
+    /// A copy of what `memory` holds. `below`: the template that `memory` is a private view of.
+    /// Throws Failure when memory is short.
+    Template(GuestRam const& memory, SnapshotHead head, Template const* below = nullptr);
+    /// The snapshot itself: its file must stay as it is.
+    explicit Template(SnapshotFile snapshot);
 
-    [[nodiscard]] std::uint64_t memory_bytes() const { return memory_bytes_; }
+    [[nodiscard]] SnapshotHead const& head() const { return snapshot_ ? snapshot_->head() : head_; }
+    [[nodiscard]] std::uint64_t memory_bytes() const { return head().memory_bytes; }
     [[nodiscard]] FileDescriptor const& memory() const { return memory_; }
-    [[nodiscard]] ProcessorState const& state() const { return state_; }
+    /// A private view. The template must outlive it.
+    [[nodiscard]] GuestRam map() const;
+    /// Makes memory that is mapped already a private view.
+    void map_over(GuestRam& memory) const;
+    /// Numbers of 4 KiB pages that may hold something; not of a snapshot.
+    [[nodiscard]] std::vector<std::uint64_t> const& pages() const { return pages_; }
+    /// Only of one that is a snapshot.
+    [[nodiscard]] SnapshotFile const* snapshot() const { return snapshot_ ? &*snapshot_ : nullptr; }
 
   private:
-    std::uint64_t memory_bytes_;
+    SnapshotHead head_;
+    std::optional<SnapshotFile> snapshot_;
+    std::vector<std::uint64_t> pages_;
     FileDescriptor memory_;
-    ProcessorState state_;
 };
 
-/// A machine without memory, whose processor is set up but for its state: what a pool keeps.
-struct EmptyMachine {
-    EmptyMachine(Device const& device, CpuidTable const& cpuid);
-    Machine machine;
-    Processor processor;
-};
-
+/// A clone's memory and machine, without what surrounds it when it runs for somebody.
 class Clone {
   public:
     /// Ready to run when it is made. `from` must outlive it.
     Clone(Template const& from, EmptyMachine machine);
 
-    [[nodiscard]] Processor& processor() { return machine_.processor; }
+    [[nodiscard]] Processor& processor() { return machine_.first(); }
     [[nodiscard]] GuestRam const& ram() const { return ram_; }
-    /// Memory and processor are the template's again.
+    /// Memory, machine and processor are the template's again.
     void reset();
 
   private:

@@ -15,6 +15,10 @@ struct FaultStatistics {
     std::uint64_t writes = 0;
     /// 4 KiB pages that were brought in, those around the fault included.
     std::uint64_t pages = 0;
+    /// Of these, copied from the guest's image or snapshot, and read from the swap file; the others
+    /// were zeros.
+    std::uint64_t from_file = 0;
+    std::uint64_t from_swap = 0;
     /// Ticks from a fault's arrival at its handler until its pages were there.
     std::uint64_t ticks = 0;
     std::uint64_t ticks_min = ~std::uint64_t{0};

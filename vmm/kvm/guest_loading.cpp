@@ -25,7 +25,8 @@ BootState family_state(GuestLayout const& layout) {
     return state;
 }
 
-std::expected<BootState, std::string> load_family(GuestRam& ram, GuestPlan const& plan) {
+template <class Ram>
+std::expected<BootState, std::string> load_family(Ram& ram, GuestPlan const& plan) {
     std::string const line =
         fmt::format("{}", fmt::join(plan.arguments, std::string_view{"\0", 1}));
     auto const layout =
@@ -41,7 +42,8 @@ std::expected<BootState, std::string> load_family(GuestRam& ram, GuestPlan const
     return family_state(*layout);
 }
 
-std::expected<BootState, std::string> load_by(BootPlan const& boot, GuestRam& ram,
+template <class Ram>
+std::expected<BootState, std::string> load_by(BootPlan const& boot, Ram& ram,
                                               GuestPlan const& plan) {
     std::vector<BootModule> modules;
     for (auto const& module : boot.modules)
@@ -62,6 +64,10 @@ std::expected<BootState, std::string> load_by(BootPlan const& boot, GuestRam& ra
 } // namespace
 
 std::expected<BootState, std::string> load_into(GuestRam& ram, GuestPlan const& plan) {
+    return plan.boot ? load_by(*plan.boot, ram, plan) : load_family(ram, plan);
+}
+
+std::expected<BootState, std::string> load_into(ImageRam& ram, GuestPlan const& plan) {
     return plan.boot ? load_by(*plan.boot, ram, plan) : load_family(ram, plan);
 }
 

@@ -3,6 +3,7 @@
 
 #include "image/launch_plan.hpp"
 #include "kvm/guest_ram.hpp"
+#include "kvm/image_ram.hpp"
 
 #include <twofold/load/boot_state.hpp>
 
@@ -13,5 +14,7 @@ namespace twofold::vmm::kvm {
 
 /// The state in which the loaded guest starts, or why it cannot be loaded. `ram` reads as zero.
 std::expected<BootState, std::string> load_into(GuestRam& ram, GuestPlan const& plan);
+/// The same, leaving what it can in the plan's file.
+std::expected<BootState, std::string> load_into(ImageRam& ram, GuestPlan const& plan);
 
 } // namespace twofold::vmm::kvm

@@ -26,28 +26,59 @@ std::span<std::byte> aligned_part(Mapping const& mapping, std::uint64_t bytes, P
     return mapping.span().subspan(up - begin, bytes);
 }
 
-Mapping map_reserved_huge_pages(std::uint64_t bytes) {
+Mapping map_reserved_huge_pages(std::uint64_t bytes, PageSize page) {
+    bool const small = page == page_2m;
     try {
         return Mapping::make(bytes, read_write,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_1GB, -1,
-                             "can't map pages of 1G");
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB |
+                                 (small ? MAP_HUGE_2MB : MAP_HUGE_1GB),
+                             -1, small ? "can't map pages of 2M" : "can't map pages of 1G");
     } catch (SystemFailure const& failure) {
-        throw Failure{
-            fmt::format("{}; the kernel must hold {} of them in reserve (/sys/kernel/mm/hugepages/"
-                        "hugepages-1048576kB/nr_hugepages), or choose --host-page 2m or 4k",
-                        failure.what(), bytes >> page_1g.shift())};
+        throw Failure{fmt::format(
+            "{}; the kernel must hold {} of them in reserve that nobody uses (echo {} > "
+            "/sys/kernel/mm/hugepages/hugepages-{}kB/nr_hugepages), or choose --host-page {}",
+            failure.what(), bytes >> page.shift(), bytes >> page.shift(), page.bytes() >> 10,
+            small ? "2m with --host-memory thp, or 4k" : "2m or 4k")};
     }
+}
+
+Mapping map_file_in_memory(std::uint64_t bytes) {
+    FileDescriptor const file{memfd_create("guest memory", MFD_CLOEXEC)};
+    if (!file.open() || ftruncate(file.get(), static_cast<off_t>(bytes)) != 0)
+        throw SystemFailure{"can't make a file in memory for the guest", errno};
+    return Mapping::make(bytes, read_write, MAP_SHARED | MAP_NORESERVE, file.get(),
+                         "can't map guest memory");
+}
+
+/// Bit 63: present; bit 61: a page of a file, or shared.
+std::uint64_t present_pages(std::vector<std::uint64_t> const& entries, bool of_file) {
+    return static_cast<std::uint64_t>(std::ranges::count_if(entries, [=](std::uint64_t entry) {
+        return (entry >> 63 & 1) != 0 && (entry >> 61 & 1) == (of_file ? 1 : 0);
+    }));
 }
 
 } // namespace
 
-GuestRam GuestRam::zeroed(std::uint64_t bytes, PageSize page) {
-    if (page == page_1g) {
-        auto mapping = map_reserved_huge_pages(bytes);
+PageMap::PageMap() : file_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
+
+std::vector<std::uint64_t> PageMap::entries(std::span<std::byte const> memory) const {
+    std::uint64_t const pages = memory.size() / page_4k.bytes();
+    std::vector<std::uint64_t> entries(pages);
+    auto const at = reinterpret_cast<std::uintptr_t>(memory.data()) / page_4k.bytes() * 8;
+    if (pread(file_.get(), entries.data(), pages * 8, static_cast<off_t>(at)) < 0) entries.clear();
+    return entries;
+}
+
+GuestRam GuestRam::zeroed(std::uint64_t bytes, PageSize page, HostMemory kind) {
+    bool const in_file = kind == HostMemory::memfd;
+    if (in_file || kind == HostMemory::hugetlbfs) {
+        auto mapping = in_file ? map_file_in_memory(bytes) : map_reserved_huge_pages(bytes, page);
         auto const part = mapping.span();
-        return {std::move(mapping), part, page};
+        GuestRam ram{std::move(mapping), part, page};
+        ram.in_file_of_its_own_ = in_file;
+        return ram;
     }
-    bool const huge = page == page_2m;
+    bool const huge = kind == HostMemory::thp;
     auto mapping = Mapping::make(bytes + (huge ? page.bytes() : 0), read_write,
                                  without_reserve | MAP_ANONYMOUS, -1, "can't map guest memory");
     auto const part = aligned_part(mapping, bytes, page);
@@ -60,8 +91,23 @@ GuestRam GuestRam::copy_of(FileDescriptor const& file, std::uint64_t bytes, std:
     auto mapping = Mapping::make(bytes, read_write, without_reserve, file.get(),
                                  "can't map a copy of guest memory", offset);
     auto const part = mapping.span();
-    return {std::move(mapping), part, page_4k};
+    GuestRam ram{std::move(mapping), part, page_4k};
+    ram.file_ = file.get();
+    ram.offset_ = offset;
+    return ram;
 }
+
+void GuestRam::become_copy_of(FileDescriptor const& file, std::uint64_t offset) {
+    if (mmap(bytes_.data(), bytes_.size(), read_write, without_reserve | MAP_FIXED, file.get(),
+             static_cast<off_t>(offset)) == MAP_FAILED)
+        throw SystemFailure{"can't map a copy of guest memory", errno};
+    file_ = file.get();
+    offset_ = offset;
+    in_file_of_its_own_ = false;
+    released_ = false;
+}
+
+int GuestRam::giving_back() const { return in_file_of_its_own_ ? MADV_REMOVE : MADV_DONTNEED; }
 
 GuestRam GuestRam::shared(FileDescriptor const& file, std::uint64_t bytes) {
     auto mapping =
@@ -96,39 +142,56 @@ void GuestRam::populate() {
                             errno};
 }
 
+std::optional<std::uint64_t> GuestRam::release(Gpa first, std::uint64_t pages) {
+    std::uint64_t const length = pages * page_4k.bytes();
+    if (!holds(first, length)) return std::nullopt;
+    std::byte* const begin = bytes_.data() + first.value();
+    std::uint64_t const held = resident_pages({begin, length});
+    bool const view = file_ >= 0;
+    // Where a view gives its pages back, the file's would come to light.
+    bool const done = view ? mmap(begin, length, read_write,
+                                  without_reserve | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED
+                           : madvise(begin, length, giving_back()) == 0;
+    if (!done) throw SystemFailure{"can't give guest memory back", errno};
+    released_ = released_ || view;
+    return held;
+}
+
 void GuestRam::discard() {
-    if (madvise(bytes_.data(), bytes_.size(), MADV_DONTNEED) != 0)
+    if (released_) {
+        void* const again = mmap(bytes_.data(), bytes_.size(), read_write,
+                                 without_reserve | MAP_FIXED, file_, static_cast<off_t>(offset_));
+        if (again == MAP_FAILED) throw SystemFailure{"can't map guest memory again", errno};
+        released_ = false;
+        return;
+    }
+    if (madvise(bytes_.data(), bytes_.size(), giving_back()) != 0)
         throw SystemFailure{"can't give guest memory back", errno};
 }
 
-std::uint64_t GuestRam::resident_pages() const {
-    std::vector<unsigned char> resident(bytes_.size() / page_4k.bytes());
-    if (mincore(bytes_.data(), bytes_.size(), resident.data()) != 0) return 0;
+std::uint64_t GuestRam::resident_pages() const { return resident_pages(bytes_); }
+
+std::uint64_t GuestRam::resident_pages(std::span<std::byte> part) {
+    std::vector<unsigned char> resident(part.size() / page_4k.bytes());
+    if (mincore(part.data(), part.size(), resident.data()) != 0) return 0;
     return static_cast<std::uint64_t>(
         std::ranges::count_if(resident, [](unsigned char one) { return (one & 1) != 0; }));
 }
 
-std::vector<std::uint64_t> GuestRam::page_map() const {
-    FileDescriptor const map{open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
-    std::uint64_t const pages = bytes_.size() / page_4k.bytes();
-    std::vector<std::uint64_t> entries(pages);
-    auto const at = reinterpret_cast<std::uintptr_t>(bytes_.data()) / page_4k.bytes() * 8;
-    if (pread(map.get(), entries.data(), pages * 8, static_cast<off_t>(at)) < 0) entries.clear();
-    return entries;
+std::uint64_t GuestRam::private_pages(PageMap const& map) const {
+    return present_pages(map.entries(bytes_), false);
 }
 
-std::uint64_t GuestRam::private_pages() const {
-    // "pagemap" of Linux's admin guide: bit 63 present, bit 61 page of a file or shared.
-    return static_cast<std::uint64_t>(std::ranges::count_if(page_map(), [](std::uint64_t entry) {
-        return (entry >> 63 & 1) != 0 && (entry >> 61 & 1) == 0;
-    }));
+std::uint64_t GuestRam::shared_pages(PageMap const& map) const {
+    return present_pages(map.entries(bytes_), true);
 }
 
 std::vector<std::uint64_t> GuestRam::touched_pages() const {
-    auto const entries = page_map();
+    auto const entries = PageMap{}.entries(bytes_);
     std::vector<std::uint64_t> touched;
+    // Bit 62: the kernel has swapped it out.
     for (std::uint64_t page = 0; page < entries.size(); ++page)
-        if ((entries[page] >> 63 & 1) != 0) touched.push_back(page);
+        if ((entries[page] >> 62) != 0) touched.push_back(page);
     return touched;
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -17,19 +18,54 @@ namespace twofold::vmm::kvm {
 /// The access went beyond the guest's memory.
 struct OutsideRam {};
 
+/// What Linux says of this process's pages. Made before a thread is confined, it serves that one
+/// as well; a child that was forked needs its own.
+class PageMap {
+  public:
+    PageMap();
+    /// An entry of "pagemap" of Linux's admin guide for each 4 KiB page; empty where there is none.
+    [[nodiscard]] std::vector<std::uint64_t> entries(std::span<std::byte const> memory) const;
+
+  private:
+    FileDescriptor file_;
+};
+
+/// What the kernel keeps a guest's memory in.
+enum class HostMemory : std::uint8_t {
+    /// Pages of 4K of this process.
+    anonymous,
+    /// A file without a name, of pages of 4K.
+    memfd,
+    /// Transparent huge pages of 2M, where the kernel finds them.
+    thp,
+    /// Huge pages of 2M or 1G out of the kernel's reserve.
+    hugetlbfs,
+};
+
+/// The kind that goes with a size of pages when nothing is said of it.
+constexpr HostMemory host_memory_for(PageSize page) {
+    if (page == page_4k) return HostMemory::anonymous;
+    return page == page_2m ? HostMemory::thp : HostMemory::hugetlbfs;
+}
+
 /// Satisfies the loader's GuestMemory.
 class GuestRam {
   public:
     /// Memory of zeros. `bytes`: a multiple of `page`, which is what the kernel is asked to map it
-    /// by: 4K, 2M (transparent huge pages, where it finds them) or 1G (from its reserve). Throws
-    /// Failure.
-    static GuestRam zeroed(std::uint64_t bytes, PageSize page);
+    /// by, and which the kind must have. Throws Failure.
+    static GuestRam zeroed(std::uint64_t bytes, PageSize page, HostMemory kind);
+    static GuestRam zeroed(std::uint64_t bytes, PageSize page) {
+        return zeroed(bytes, page, host_memory_for(page));
+    }
     /// A private view of `bytes` of a file from `offset`, a multiple of 4096, on; copied page by
     /// page where it is written to.
     static GuestRam copy_of(FileDescriptor const& file, std::uint64_t bytes,
                             std::uint64_t offset = 0);
-    /// The file itself, for making a template.
+    /// The file itself.
     static GuestRam shared(FileDescriptor const& file, std::uint64_t bytes);
+    /// Loses what it holds, and is a private view of the file from here on, in the same place. For
+    /// memory of 4 KiB pages. Throws Failure.
+    void become_copy_of(FileDescriptor const& file, std::uint64_t offset = 0);
 
     [[nodiscard]] std::span<std::byte> bytes() const { return bytes_; }
     [[nodiscard]] PageSize page() const { return page_; }
@@ -40,18 +76,25 @@ class GuestRam {
 
     /// Gives every page its frame now. Throws Failure when memory is short.
     void populate();
-    /// Gives all frames back: the memory is as it was at first.
+    /// Gives all frames back: the memory is as it was at first, or as the file is that it is a
+    /// view of.
     void discard();
+    /// Gives the frames of `pages` 4 KiB pages from `first` on back: they read as zeros. How many
+    /// of them held something, or nothing when they don't all lie in the memory.
+    std::optional<std::uint64_t> release(Gpa first, std::uint64_t pages);
     /// 4 KiB pages that have a frame.
     [[nodiscard]] std::uint64_t resident_pages() const;
     /// 4 KiB pages that belong to this process alone, of a copy_of().
-    [[nodiscard]] std::uint64_t private_pages() const;
-    /// The numbers of the 4 KiB pages that were touched through this mapping.
+    [[nodiscard]] std::uint64_t private_pages(PageMap const& map = {}) const;
+    /// 4 KiB pages of the file that a copy_of() shares with others and has touched.
+    [[nodiscard]] std::uint64_t shared_pages(PageMap const& map = {}) const;
+    /// The numbers of the 4 KiB pages that were touched through this mapping, in ascending order.
     [[nodiscard]] std::vector<std::uint64_t> touched_pages() const;
 
   private:
-    /// What Linux's pagemap says of each 4 KiB page.
-    [[nodiscard]] std::vector<std::uint64_t> page_map() const;
+    static std::uint64_t resident_pages(std::span<std::byte> part);
+    /// The advice by which frames go back to the kernel.
+    [[nodiscard]] int giving_back() const;
 
     GuestRam(Mapping mapping, std::span<std::byte> bytes, PageSize page)
         : mapping_(std::move(mapping)), bytes_(bytes), page_(page) {}
@@ -62,6 +105,13 @@ class GuestRam {
     Mapping mapping_;
     std::span<std::byte> bytes_;
     PageSize page_;
+    /// The file that this is a view of, from `offset_` on; -1: none.
+    int file_ = -1;
+    std::uint64_t offset_ = 0;
+    /// Frames go back to the kernel by another call than those of this process alone.
+    bool in_file_of_its_own_ = false;
+    /// Some of the view was given back, and is not the file's any more.
+    bool released_ = false;
 };
 
 } // namespace twofold::vmm::kvm

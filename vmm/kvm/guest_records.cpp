@@ -8,9 +8,6 @@ namespace {
 
 using abi::hex;
 
-/// One guest a machine.
-constexpr std::uint64_t only_guest = 0;
-
 struct Text {
     std::string text;
     void operator()(std::string_view piece) { text += piece; }
@@ -59,12 +56,27 @@ void put_places(Line& line, std::map<std::string, UnknownUses> const& places) {
 }
 
 template <class Line>
+void put_frames(Line& line, Figures const& figures) {
+    auto object = line.object("frames");
+    object("memory", figures.memory_frames)("tables", std::uint64_t{0});
+    if (figures.shared_frames) object("shared", *figures.shared_frames);
+}
+
+template <class Line>
+void put_resets(Line& line, ResetStatistics const& resets) {
+    line.object("resets")("resets", resets.resets)("pages", resets.pages)("ticks", resets.ticks)(
+        "ticks_min", resets.resets == 0 ? 0 : resets.ticks_min)("ticks_max", resets.ticks_max);
+}
+
+template <class Line>
 void put_faults(Line& line, FaultStatistics const& faults) {
     line.object("violations")("read", faults.reads)("write", faults.writes)(
         "execute", std::uint64_t{0})("during_walk", std::uint64_t{0})("ticks", faults.ticks)(
         "ticks_min", faults.faults() == 0 ? 0 : faults.ticks_min)("ticks_max", faults.ticks_max);
     if (faults.faults() == 0) return;
     line("fault_pages", faults.pages);
+    line.object("fault_sources")("zeros", faults.pages - faults.from_file - faults.from_swap)(
+        "file", faults.from_file)("swap", faults.from_swap);
     auto histogram = line.array("fault_histogram");
     for (std::size_t n = 0; n < faults.histogram.size(); ++n) {
         if (faults.histogram[n] == 0) continue;
@@ -84,20 +96,21 @@ std::string boot_record(std::string_view processor, std::uint64_t memory_bytes,
     });
 }
 
-std::string start_record(GuestPlan const& plan, std::string_view populate,
-                         std::uint64_t ticks_to_entry) {
+std::string start_record(GuestIdentity const& guest, GuestPlan const& plan,
+                         std::string_view populate, std::uint64_t ticks_to_entry) {
     return line_of([&](auto& line) {
-        line("record", "guest_start")("guest", only_guest)("name", plan.name())("memory_bytes",
-                                                                                plan.memory_bytes)(
+        line("record", "guest_start")("guest", guest.number)("name", guest.name)("memory_bytes",
+                                                                                 plan.memory_bytes)(
             "guest_page", hex(plan.guest_page.bytes()))("host_page", hex(plan.host_page.bytes()))(
             "populate", populate)("native", false)("ticks_to_entry", ticks_to_entry);
+        if (guest.cloned_from) line("cloned_from", *guest.cloned_from);
     });
 }
 
-std::string walk_record(Gva gva, std::vector<Reference> const& references,
+std::string walk_record(std::uint64_t guest, Gva gva, std::vector<Reference> const& references,
                         std::expected<NestedTranslation, NestedFault> const& result) {
     return line_of([&](auto& line) {
-        line("record", "walk")("guest", only_guest)("gva", hex(gva));
+        line("record", "walk")("guest", guest)("gva", hex(gva));
         if (result) {
             line("gpa", hex(result->gpa))("hpa", hex(result->hpa))(
                 "page_size", hex(result->page_size().bytes()))(
@@ -122,32 +135,50 @@ std::string walk_record(Gva gva, std::vector<Reference> const& references,
     });
 }
 
-std::string figure_record(std::string_view name, std::uint64_t ticks) {
+std::string figure_record(std::uint64_t guest, std::string_view name, std::uint64_t ticks) {
     return line_of([&](auto& line) {
-        line("record", "figure")("guest", only_guest)("name", name)("unit", "ticks")("value",
-                                                                                     ticks);
+        line("record", "figure")("guest", guest)("name", name)("unit", "ticks")("value", ticks);
     });
 }
 
-std::string stop_record(std::string_view name, Stop const& stop, Figures const& figures) {
+std::string stop_record(GuestIdentity const& guest, Stop const& stop, Figures const& figures) {
     return line_of([&](auto& line) {
-        line("record", "guest_stop")("guest", only_guest)("name", name)("reason", stop.reason)(
-            "code", std::uint32_t{stop.code})("message", stop.message)("rip", hex(figures.rip))(
-            "ticks", figures.ticks);
+        line("record", "guest_stop")("guest", guest.number)("name", guest.name)(
+            "reason", stop.reason)("code", std::uint32_t{stop.code})("message", stop.message)(
+            "rip", hex(figures.rip))("ticks", figures.ticks);
         put_counts(line, "exits", figures.exits);
         line.object("policy")("unknown_ports", figures.unknown_ports)("unknown_mmio",
                                                                       figures.unknown_mmio);
         put_places(line, figures.unknown_places);
-        line.object("frames")("memory", figures.memory_frames)("tables", std::uint64_t{0});
+        put_frames(line, figures);
         put_faults(line, figures.faults);
         put_counts(line, "kernel", figures.kernel);
+        if (auto const& reclaimed = figures.reclaimed)
+            line.object("reclaim")("swapped_out", reclaimed->swapped_out)(
+                "swapped_in", reclaimed->swapped_in)("released", reclaimed->released);
+        if (figures.resets) put_resets(line, *figures.resets);
     });
 }
 
-std::string load_error_record(std::string_view name, std::string_view message) {
+std::string memory_record(ReclaimStatistics const& reclaimed, std::uint64_t memory_bytes) {
     return line_of([&](auto& line) {
-        line("record", "guest_stop")("guest", only_guest)("name", name)("reason", "load_error")(
-            "code", 1U)("message", message);
+        line("record", "memory")("frames", reclaimed.frames_limit)(
+            "frames_limit", reclaimed.frames_limit * page_4k.bytes())("overcommit_percent", 0U)(
+            "promised_most",
+            memory_bytes / page_4k.bytes())("reclaimed", reclaimed.swapped_out + reclaimed.dropped)(
+            "reclaims", reclaimed.reclaims)("reclaim_ticks", reclaimed.ticks);
+        if (!reclaimed.swap) return;
+        auto swap = line.object("swap");
+        swap("pages", reclaimed.swap->pages)("used_most", reclaimed.swap->used_most)(
+            "written", reclaimed.swap->written)("read", reclaimed.swap->read);
+        if (!reclaimed.swap->error.empty()) swap("error", reclaimed.swap->error);
+    });
+}
+
+std::string load_error_record(GuestIdentity const& guest, std::string_view message) {
+    return line_of([&](auto& line) {
+        line("record", "guest_stop")("guest", guest.number)("name", guest.name)(
+            "reason", "load_error")("code", 1U)("message", message);
     });
 }
 

@@ -1,6 +1,7 @@
 #include "kvm/hypercalls.hpp"
 
 #include "kvm/guest_view.hpp"
+#include "kvm/processor_state.hpp"
 
 #include <twofold/abi/hypercall.hpp>
 
@@ -32,7 +33,7 @@ std::uint64_t Hypercalls::walk(Gva gva) {
     std::vector<Reference> references;
     auto const result = GuestView{special, ram_}.walk(
         gva, *slot_, [&](Reference const& reference) { references.push_back(reference); });
-    outbox_.put_report(walk_record(gva, references, result));
+    services_.report(walk_record(services_.number, gva, references, result));
     return references.size();
 }
 
@@ -46,7 +47,7 @@ std::uint64_t Hypercalls::take_figure(kvm_regs const& registers) {
         Gva{registers.rdi}, std::as_writable_bytes(std::span{text}).first(length));
     std::string_view const name{text.data(), length};
     if (!read || !is_figure_name(name)) return error_code(abi::HypercallError::bad_argument);
-    outbox_.put_report(figure_record(name, registers.rcx));
+    services_.report(figure_record(services_.number, name, registers.rcx));
     return 0;
 }
 
@@ -59,8 +60,27 @@ std::uint64_t Hypercalls::write_console(kvm_regs const& registers) {
     bool const read = GuestView{special, ram_}.read(
         Gva{registers.rdi}, std::as_writable_bytes(std::span{text}.first(length)));
     if (!read) return error_code(abi::HypercallError::bad_argument);
-    outbox_.put_console({text.data(), length});
+    services_.console({text.data(), length});
     return 0;
+}
+
+std::uint64_t Hypercalls::release(Gpa first, std::uint64_t pages) {
+    bool const whole = first.value() % page_4k.bytes() == 0;
+    if (!whole || pages == 0 || pages > abi::most_released_pages)
+        return error_code(abi::HypercallError::bad_argument);
+    if (!services_.may_release) return error_code(abi::HypercallError::not_allowed);
+    auto const held = services_.release(first, pages);
+    return held ? *held : error_code(abi::HypercallError::bad_argument);
+}
+
+/// The clone goes on behind the call, so the processor must be there as well.
+std::uint64_t Hypercalls::clone() {
+    complete_exit(processor_);
+    auto registers = processor_.registers();
+    registers.rax = 0;
+    processor_.set_registers(registers);
+    auto const made = services_.clone();
+    return made ? *made : error_code(made.error());
 }
 
 std::optional<Stop> Hypercalls::answer() {
@@ -73,6 +93,14 @@ std::optional<Stop> Hypercalls::answer() {
     case abi::Hypercall::walk: registers.rax = walk(Gva{registers.rdi}); break;
     case abi::Hypercall::figure: registers.rax = take_figure(registers); break;
     case abi::Hypercall::console: registers.rax = write_console(registers); break;
+    case abi::Hypercall::number: registers.rax = services_.number; break;
+    case abi::Hypercall::release: registers.rax = release(Gpa{registers.rdi}, registers.rsi); break;
+    case abi::Hypercall::clone: {
+        std::uint64_t const result = clone();
+        registers = processor_.registers(); // behind the call
+        registers.rax = result;
+        break;
+    }
     default: registers.rax = error_code(abi::HypercallError::unknown_number); break;
     }
     processor_.set_registers(registers);

@@ -4,18 +4,35 @@
 #include "kvm/guest_ram.hpp"
 #include "kvm/guest_records.hpp"
 #include "kvm/machine.hpp"
-#include "kvm/outbox.hpp"
 #include "kvm/second_dimension.hpp"
 
+#include <twofold/abi/hypercall.hpp>
+
+#include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace twofold::vmm::kvm {
 
+/// What hypercalls of a guest need beside its processor and its memory.
+struct GuestServices {
+    std::uint64_t number = 0;
+    std::function<void(std::string_view)> console;
+    std::function<void(std::string line)> report;
+    /// Pages that the guest gives back, of its memory: how many held something; see GuestRam.
+    std::function<std::optional<std::uint64_t>(Gpa first, std::uint64_t pages)> release;
+    bool may_release = false;
+    /// Makes a clone of the guest, whose only processor has left it and waits: the clone's number.
+    std::function<std::expected<std::uint64_t, abi::HypercallError>()> clone;
+};
+
 class Hypercalls {
   public:
-    Hypercalls(Processor& processor, GuestRam const& ram, Outbox& outbox)
-        : processor_(processor), ram_(ram), outbox_(outbox) {}
+    Hypercalls(Processor& processor, GuestRam const& ram, GuestServices const& services)
+        : processor_(processor), ram_(ram), services_(services) {}
 
     /// Answers the call that the processor's registers make. The guest's end, if it asked for it.
     std::optional<Stop> answer();
@@ -24,10 +41,12 @@ class Hypercalls {
     [[nodiscard]] std::uint64_t walk(Gva gva);
     [[nodiscard]] std::uint64_t take_figure(kvm_regs const& registers);
     [[nodiscard]] std::uint64_t write_console(kvm_regs const& registers);
+    [[nodiscard]] std::uint64_t release(Gpa first, std::uint64_t pages);
+    [[nodiscard]] std::uint64_t clone();
 
     Processor& processor_;
     GuestRam const& ram_;
-    Outbox& outbox_;
+    GuestServices const& services_;
     /// Built at the first walk that is asked for.
     std::unique_ptr<SlotTables> slot_;
 };

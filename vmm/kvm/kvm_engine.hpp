@@ -17,6 +17,14 @@ class KvmEngine final : public Engine {
                                              EventLoop& loop) override;
 
   private:
+    /// Throws UsageError for what can't be cloned or put back.
+    void check_clones(GuestPlan const& guest) const;
+    /// Throws UsageError for a kind of memory that has no pages of that size.
+    void check_host_memory(GuestPlan const& guest) const;
+
+    /// Throws UsageError for a launch whose frames can't be limited.
+    void limit_frames(LaunchPlan const& plan);
+
     kvm::RunOptions options_;
 };
 

@@ -31,9 +31,9 @@ void install_leaving_signal() {
 
 } // namespace
 
-ProcessorThread::ProcessorThread(Processor& processor, GuestRam const& ram, Outbox& outbox,
+ProcessorThread::ProcessorThread(Processor& processor, GuestRam& ram, GuestServices const& services,
                                  Board& board)
-    : processor_(processor), ram_(ram), hypercalls_(processor, ram, outbox), board_(board) {
+    : processor_(processor), ram_(ram), hypercalls_(processor, ram, services), board_(board) {
     install_leaving_signal();
 }
 
@@ -47,17 +47,21 @@ void ProcessorThread::join() {
     if (thread_.joinable()) thread_.join();
 }
 
-void ProcessorThread::start(std::function<void()> before, std::function<void(Stop const&)> after) {
+void ProcessorThread::start(std::function<void()> before, std::function<bool(Stop const&)> after) {
     thread_ = std::thread{[this, before = std::move(before), after = std::move(after)] {
         try {
             std::optional<RestTimer> looks;
             if (rest_ != nullptr) looks.emplace(leaving_signal());
             before();
-            auto const stop = run();
-            ended_ = true;
-            after(stop);
+            bool again = false;
+            do {
+                ended_ = false;
+                auto const stop = run();
+                ended_ = true;
+                again = after(stop);
+            } while (again);
         } catch (std::exception const& failure) {
-            after({"unknown_exit", 1, failure.what()});
+            (void)after({"unknown_exit", 1, failure.what()});
         }
     }};
 }
@@ -75,6 +79,12 @@ void ProcessorThread::kick() {
     // Both are needed: the signal for a guest that runs, the flag for one that is about to.
     __atomic_store_n(&processor_.shared().immediate_exit, 1, __ATOMIC_SEQ_CST);
     if (thread_.joinable()) pthread_kill(thread_.native_handle(), leaving_signal());
+}
+
+void ProcessorThread::forget_requests() {
+    std::lock_guard const lock{mutex_};
+    requested_.reset();
+    __atomic_store_n(&processor_.shared().immediate_exit, 0, __ATOMIC_SEQ_CST);
 }
 
 std::optional<Stop> ProcessorThread::requested_stop() {
@@ -108,7 +118,7 @@ Stop ProcessorThread::run() {
         stop = error_number == 0 ? on_exit() : on_return(error_number);
         if (!stop) stop = requested_stop();
     }
-    ticks_ = read_ticks() - entered;
+    ticks_ += read_ticks() - entered;
     if (gate_ != nullptr) tell_debugger(*stop);
     return *stop;
 }

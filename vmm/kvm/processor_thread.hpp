@@ -5,7 +5,6 @@
 #include "kvm/debug_gate.hpp"
 #include "kvm/hypercalls.hpp"
 #include "kvm/machine.hpp"
-#include "kvm/outbox.hpp"
 #include "kvm/rest_watch.hpp"
 
 #include <array>
@@ -20,14 +19,19 @@ namespace twofold::vmm::kvm {
 
 class ProcessorThread {
   public:
-    ProcessorThread(Processor& processor, GuestRam const& ram, Outbox& outbox, Board& board);
+    /// All must outlive it.
+    ProcessorThread(Processor& processor, GuestRam& ram, GuestServices const& services,
+                    Board& board);
     /// Makes the guest leave, and waits for the thread.
     ~ProcessorThread();
     ProcessorThread(ProcessorThread const&) = delete;
     ProcessorThread& operator=(ProcessorThread const&) = delete;
 
-    /// Runs the guest to its end on a thread that calls `before` first and `after` last.
-    void start(std::function<void()> before, std::function<void(Stop const&)> after);
+    /// Runs the guest to its end on a thread that calls `before` first and `after` last. While
+    /// that is true, the guest runs again.
+    void start(std::function<void()> before, std::function<bool(Stop const&)> after);
+    /// Forgets what was requested, for the next run of the guest. From `after`, or while it waits.
+    void forget_requests();
     /// Makes the guest leave, with this end. The first of several counts.
     void request_stop(Stop stop);
     /// Waits for the thread, if it was started.

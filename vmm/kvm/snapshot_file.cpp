@@ -183,6 +183,12 @@ void check_preamble(Preamble const& preamble, std::uint64_t file_bytes) {
 
 } // namespace
 
+BoardOptions board_options_of(SnapshotHead const& head) {
+    return {.pc = head.board.pc.has_value(),
+            .processors = static_cast<unsigned>(head.processors.size()),
+            .unknown = head.board.unknown};
+}
+
 void write_snapshot(std::filesystem::path const& file, SnapshotHead const& head,
                     std::span<std::byte const> memory) {
     auto const encoded = encode(head);

@@ -2,27 +2,14 @@
 // lazily and copy-on-write at the next start.
 #pragma once
 
-#include "kvm/board.hpp"
 #include "kvm/guest_ram.hpp"
-#include "kvm/machine_state.hpp"
-#include "kvm/processor_state.hpp"
+#include "kvm/snapshot_head.hpp"
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace twofold::vmm::kvm {
-
-/// What a snapshot holds beside memory.
-struct SnapshotHead {
-    std::string name;
-    std::uint64_t memory_bytes;
-    std::uint8_t guest_page_shift;
-    BoardState board;
-    MachineState machine;
-    /// The first is the one that the guest started with; none is missing.
-    std::vector<ProcessorState> processors;
-};
 
 /// Writes the file whole or not at all. Throws Failure.
 void write_snapshot(std::filesystem::path const& file, SnapshotHead const& head,
@@ -37,6 +24,9 @@ class SnapshotFile {
     [[nodiscard]] SnapshotHead const& head() const { return head_; }
     /// A private view of its memory; pages come in when they are touched.
     [[nodiscard]] GuestRam map_memory() const;
+    [[nodiscard]] FileDescriptor const& file() const { return file_; }
+    /// Where its memory begins in the file.
+    [[nodiscard]] std::uint64_t memory_offset() const { return memory_offset_; }
 
     /// What is to be said when the file has become shorter than its memory since it was checked;
     /// nothing when it has not. Makes no call that a confined thread may not make.

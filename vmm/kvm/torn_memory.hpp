@@ -7,7 +7,8 @@
 
 namespace twofold::vmm::kvm {
 
-/// From here on, what `memory` has lost is replaced page by page. Of one memory at a time.
+/// From here on, what `memory` has lost is replaced page by page. It must stay where it is as long
+/// as the process lives. Not for two threads at once.
 void outlive_torn_pages(std::span<std::byte> memory);
 
 } // namespace twofold::vmm::kvm

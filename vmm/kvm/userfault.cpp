@@ -19,6 +19,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
+#include <utility>
 #include <vector>
 
 namespace twofold::vmm::kvm {
@@ -64,7 +66,7 @@ std::expected<FileDescriptor, std::string> FaultHandler::open_userfault() {
 }
 
 FaultHandler::FaultHandler(FileDescriptor userfault, std::span<std::byte> memory, PageSource source)
-    : userfault_(std::move(userfault)), memory_(memory), source_(source),
+    : userfault_(std::move(userfault)), memory_(memory), source_(std::move(source)),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     source_.window = std::clamp<std::uint64_t>(source_.window, 1, largest_window);
     if (!stop_.open()) throw SystemFailure{"can't make an event", errno};
@@ -75,6 +77,10 @@ FaultHandler::FaultHandler(FileDescriptor userfault, std::span<std::byte> memory
     if (ioctl(userfault_.get(), UFFDIO_REGISTER, &range) != 0)
         throw SystemFailure{"userfaultfd refused the guest's memory", errno};
     zeros(0);
+    if (source_.limit) {
+        resident_.emplace(memory, *source_.limit);
+    }
+    if (resident_ || !source_.image.empty()) page_.resize(page_4k.bytes());
     thread_ = std::thread{[this] { serve(); }};
 }
 
@@ -121,39 +127,118 @@ std::byte const* FaultHandler::source(std::uint64_t begin, std::uint64_t end) co
     return source_.contents.data() + begin;
 }
 
+/// As the call: bytes that were copied, or an error's number below 0.
+std::int64_t FaultHandler::copy_in(std::uint64_t at, std::byte const* from, std::uint64_t bytes) {
+    uffdio_copy copy{.dst = reinterpret_cast<std::uint64_t>(memory_.data()) + at,
+                     .src = reinterpret_cast<std::uint64_t>(from),
+                     .len = bytes,
+                     .mode = 0,
+                     .copy = 0};
+    do {
+        (void)ioctl(userfault_.get(), UFFDIO_COPY, &copy);
+    } while (copy.copy == -EAGAIN);
+    return copy.copy;
+}
+
+std::int64_t FaultHandler::zero_in(std::uint64_t at, std::uint64_t bytes) {
+    uffdio_zeropage zero{.range = {reinterpret_cast<std::uint64_t>(memory_.data()) + at, bytes},
+                         .mode = 0,
+                         .zeropage = 0};
+    do {
+        (void)ioctl(userfault_.get(), UFFDIO_ZEROPAGE, &zero);
+    } while (zero.zeropage == -EAGAIN);
+    return zero.zeropage;
+}
+
 /// Fills what is missing of [begin, end), offsets in the memory. Returns how many pages it filled.
 std::uint64_t FaultHandler::bring_in(std::uint64_t begin, std::uint64_t end, bool write) {
-    auto const base = reinterpret_cast<std::uint64_t>(memory_.data());
+    std::uint64_t const filled =
+        page_.empty() ? fill_run(begin, end, write) : fill_each(begin, end);
+    // Whoever waits looks again, whether or not it was this call that filled its page.
+    uffdio_range range{.start = reinterpret_cast<std::uint64_t>(memory_.data()) + begin,
+                       .len = end - begin};
+    (void)ioctl(userfault_.get(), UFFDIO_WAKE, &range);
+    return filled;
+}
+
+/// All from one source, by as few calls as there can be.
+std::uint64_t FaultHandler::fill_run(std::uint64_t begin, std::uint64_t end, bool write) {
+    bool const from_contents = !source_.contents.empty();
     std::uint64_t filled = 0;
     for (std::uint64_t at = begin; at < end;) {
-        std::int64_t done = 0;
-        if (source_.contents.empty() && !write) {
-            uffdio_zeropage zero{.range = {base + at, end - at}, .mode = 0, .zeropage = 0};
-            (void)ioctl(userfault_.get(), UFFDIO_ZEROPAGE, &zero);
-            done = zero.zeropage;
-        } else {
-            auto const* const from = source_.contents.empty() ? zeros(end - at) : source(at, end);
-            uffdio_copy copy{.dst = base + at,
-                             .src = reinterpret_cast<std::uint64_t>(from),
-                             .len = end - at,
-                             .mode = 0,
-                             .copy = 0};
-            (void)ioctl(userfault_.get(), UFFDIO_COPY, &copy);
-            done = copy.copy;
-        }
+        std::uint64_t const bytes = end - at;
+        std::int64_t const done =
+            !from_contents && !write
+                ? zero_in(at, bytes)
+                : copy_in(at, from_contents ? source(at, end) : zeros(bytes), bytes);
         if (done > 0) {
             at += static_cast<std::uint64_t>(done);
             filled += static_cast<std::uint64_t>(done) / page_4k.bytes();
         } else if (done == -EEXIST) {
             at += page_4k.bytes(); // it is there already
-        } else if (done != -EAGAIN) {
+        } else {
             break;
         }
     }
-    // Whoever waits looks again, whether or not it was this call that filled its page.
-    uffdio_range range{.start = base + begin, .len = end - begin};
-    (void)ioctl(userfault_.get(), UFFDIO_WAKE, &range);
+    if (from_contents) statistics_.from_file += filled;
     return filled;
+}
+
+/// Each from wherever it lies. All are copied, zeros too: the zero page would become a frame of the
+/// guest's by a write that makes no fault here.
+std::uint64_t FaultHandler::fill_each(std::uint64_t begin, std::uint64_t end) {
+    make_room(begin, end);
+    std::uint64_t filled = 0;
+    for (std::uint64_t at = begin; at < end; at += page_4k.bytes()) {
+        std::uint64_t const page = at / page_4k.bytes();
+        if (resident_ && resident_->resident(page)) continue;
+        auto* const count = compose(page);
+        if (copy_in(at, page_.data(), page_4k.bytes()) <= 0) continue;
+        if (resident_) resident_->note(page);
+        if (count != nullptr) ++*count;
+        ++filled;
+    }
+    return filled;
+}
+
+/// Room for the pages of [begin, end) that have no frame yet.
+void FaultHandler::make_room(std::uint64_t begin, std::uint64_t end) {
+    if (!resident_) return;
+    std::uint64_t missing = 0;
+    for (std::uint64_t at = begin; at < end; at += page_4k.bytes())
+        missing += resident_->resident(at / page_4k.bytes()) ? 0 : 1;
+    auto const room = resident_->make_room(missing);
+    if (!room && source_.on_short) source_.on_short(room.error());
+}
+
+/// Puts together what a page without a frame holds. What counts its source, zeros apart.
+std::uint64_t* FaultHandler::compose(std::uint64_t page) {
+    std::ranges::fill(page_, std::byte{0});
+    auto const holds = resident_ ? resident_->contents(page) : ResidentPages::Contents::as_at_first;
+    if (holds == ResidentPages::Contents::swapped) {
+        if (resident_->load(page, page_)) return &statistics_.from_swap;
+        if (source_.on_short) source_.on_short("a page can't be read from the swap file any more");
+    }
+    if (holds != ResidentPages::Contents::as_at_first) return nullptr;
+    std::uint64_t const at = page * page_4k.bytes();
+    if (!source_.contents.empty()) {
+        std::ranges::copy(source_.contents.subspan(at, page_4k.bytes()), page_.begin());
+        return &statistics_.from_file;
+    }
+    auto const behind = std::ranges::upper_bound(source_.image, at, {}, &ImagePart::gpa);
+    if (behind == source_.image.begin()) return nullptr;
+    ImagePart const& part = *std::prev(behind);
+    if (at - part.gpa >= part.bytes.size()) return nullptr;
+    std::ranges::copy(part.bytes.subspan(at - part.gpa, page_4k.bytes()), page_.begin());
+    return &statistics_.from_file;
+}
+
+std::uint64_t FaultHandler::release(std::uint64_t first, std::uint64_t pages) {
+    return resident_->release(first, pages);
+}
+
+std::optional<ReclaimStatistics> FaultHandler::reclaimed() const {
+    return resident_ ? std::optional{resident_->statistics()} : std::nullopt;
 }
 
 } // namespace twofold::vmm::kvm

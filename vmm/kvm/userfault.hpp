@@ -2,23 +2,40 @@
 #pragma once
 
 #include "kvm/fault_statistics.hpp"
+#include "kvm/resident_pages.hpp"
 #include "system/file_descriptor.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace twofold::vmm::kvm {
+
+/// A part of a guest's file, and where in memory it belongs.
+struct ImagePart {
+    std::uint64_t gpa;
+    std::span<std::byte const> bytes;
+};
 
 /// What first touches of memory find there.
 struct PageSource {
     /// Copied from, at the place of the touched memory; empty: zeros.
     std::span<std::byte const> contents = {};
+    /// Or from here: whole pages only, in ascending order. The bytes must outlive the handler.
+    std::vector<ImagePart> image = {};
     /// 4 KiB pages that one fault brings in at the most: a power of two. The window is aligned.
     std::uint64_t window = 1;
+    /// How many pages may have a frame, if that is limited.
+    std::optional<FrameLimit> limit = std::nullopt;
+    /// Told, on the handler's thread, when a fault can't be answered within the limit. It is
+    /// answered beyond it then, so that the guest can come to its end.
+    std::function<void(std::string const& why)> on_short = {};
 };
 
 /// Answers the faults of one span of memory, on a thread of its own, until it is destroyed. The
@@ -34,19 +51,35 @@ class FaultHandler {
     FaultHandler(FaultHandler const&) = delete;
     FaultHandler& operator=(FaultHandler const&) = delete;
 
+    /// The guest gives pages back: they read as zeros from here on. How many held something. Only
+    /// where frames are limited.
+    std::uint64_t release(std::uint64_t first, std::uint64_t pages);
+
     /// Ends the thread. To be called before statistics().
     void stop();
     [[nodiscard]] FaultStatistics const& statistics() const { return statistics_; }
+    [[nodiscard]] bool limits_frames() const { return resident_.has_value(); }
+    /// Only where frames are limited.
+    [[nodiscard]] std::optional<ReclaimStatistics> reclaimed() const;
 
   private:
     void serve();
     void answer(std::uint64_t address, bool write);
     [[nodiscard]] std::byte const* source(std::uint64_t begin, std::uint64_t end) const;
+    std::int64_t copy_in(std::uint64_t at, std::byte const* from, std::uint64_t bytes);
+    std::int64_t zero_in(std::uint64_t at, std::uint64_t bytes);
     std::uint64_t bring_in(std::uint64_t begin, std::uint64_t end, bool write);
+    std::uint64_t fill_run(std::uint64_t begin, std::uint64_t end, bool write);
+    std::uint64_t fill_each(std::uint64_t begin, std::uint64_t end);
+    void make_room(std::uint64_t begin, std::uint64_t end);
+    std::uint64_t* compose(std::uint64_t page);
 
     FileDescriptor userfault_;
     std::span<std::byte> memory_;
     PageSource source_;
+    std::optional<ResidentPages> resident_;
+    /// A page that is put together, where pages come from different places.
+    std::vector<std::byte> page_;
     FaultStatistics statistics_;
     FileDescriptor stop_;
     std::thread thread_;

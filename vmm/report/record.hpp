@@ -120,6 +120,16 @@ struct UnknownPlace {
     std::uint64_t writes;
 };
 
+/// How often a guest was put back to its template, to run again.
+struct Resets {
+    std::uint64_t resets;
+    /// Of 4 KiB, that it had written to.
+    std::uint64_t pages;
+    std::uint64_t ticks;
+    std::uint64_t ticks_min;
+    std::uint64_t ticks_max;
+};
+
 /// What a guest did while it ran.
 struct Activity {
     std::uint64_t rip;
@@ -141,6 +151,11 @@ struct Activity {
     /// Under KVM: the faults that our own handler answered, by the ticks that they took at the
     /// least, doubling.
     std::map<std::uint64_t, std::uint64_t> fault_histogram = {};
+    /// The pages of 4 KiB that these brought in, by where they came from.
+    std::map<std::string, std::uint64_t> fault_sources = {};
+    /// Under KVM, of a guest with a template: frames that it has touched and shares with that.
+    std::optional<std::uint64_t> shared_frames = std::nullopt;
+    std::optional<Resets> resets = std::nullopt;
 };
 
 /// Pages of 4 KiB, each as often as it went.

@@ -125,6 +125,16 @@ record::Violations read_violations(Fields const& fields) {
     };
 }
 
+record::Resets read_resets(Fields const& fields) {
+    return {
+        .resets = fields.number("resets"),
+        .pages = fields.number("pages"),
+        .ticks = fields.number("ticks"),
+        .ticks_min = fields.number("ticks_min"),
+        .ticks_max = fields.number("ticks_max"),
+    };
+}
+
 record::Activity read_activity(Fields const& fields) {
     Fields const frames = fields.object("frames");
     record::Activity activity{
@@ -138,12 +148,15 @@ record::Activity read_activity(Fields const& fields) {
         .frames_in_use = frames.optional_number("in_use"),
         .violations = read_violations(fields.object("violations")),
     };
+    activity.shared_frames = frames.optional_number("shared");
+    if (fields.has("resets")) activity.resets = read_resets(fields.object("resets"));
     if (fields.has("policy")) activity.policy = fields.numbers("policy");
     if (fields.has("unknown_places"))
         for (Fields const& place : fields.objects("unknown_places"))
             activity.unknown_places.push_back(
                 {place.text("place"), place.number("reads"), place.number("writes")});
     if (fields.has("kernel")) activity.kernel = fields.numbers("kernel");
+    if (fields.has("fault_sources")) activity.fault_sources = fields.numbers("fault_sources");
     if (fields.has("fault_histogram"))
         for (Fields const& bar : fields.objects("fault_histogram"))
             activity.fault_histogram[bar.number("ticks_from")] = bar.number("faults");

@@ -76,9 +76,18 @@ Json to_json(record::GuestStop const& stop) {
         json["unknown_places"].push_back(
             {{"place", place.place}, {"reads", place.reads}, {"writes", place.writes}});
     json["frames"] = {{"memory", activity.memory_frames}, {"tables", activity.table_frames}};
+    if (activity.shared_frames) json["frames"]["shared"] = *activity.shared_frames;
+    if (activity.resets) {
+        json["resets"] = {{"resets", activity.resets->resets},
+                          {"pages", activity.resets->pages},
+                          {"ticks", activity.resets->ticks},
+                          {"ticks_min", activity.resets->ticks_min},
+                          {"ticks_max", activity.resets->ticks_max}};
+    }
     if (activity.frames_in_use) json["frames"]["in_use"] = *activity.frames_in_use;
     json["violations"] = to_json(activity.violations);
     if (!activity.kernel.empty()) json["kernel"] = to_json(activity.kernel);
+    if (!activity.fault_sources.empty()) json["fault_sources"] = to_json(activity.fault_sources);
     for (auto const& [ticks, faults] : activity.fault_histogram)
         json["fault_histogram"].push_back({{"ticks_from", ticks}, {"faults", faults}});
     return json;

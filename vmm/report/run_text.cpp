@@ -66,6 +66,8 @@ void add_exits(Table& table, record::Activity const& activity) {
 
 /// What only KVM's reports have.
 void add_kernel(Table& table, record::Activity const& activity) {
+    for (auto const& [source, pages] : sorted(activity.fault_sources))
+        table.add(fact("  pages of " + source, grouped(pages), "brought in by these"));
     for (auto const& [ticks, faults] : activity.fault_histogram)
         table.add(fact("  faults of " + grouped(ticks) + " ticks and more", grouped(faults)));
     if (activity.kernel.empty()) return;
@@ -74,10 +76,25 @@ void add_kernel(Table& table, record::Activity const& activity) {
         table.add(fact("  " + name, grouped(count)));
 }
 
+void add_resets(Table& table, record::Resets const& resets) {
+    std::uint64_t const each = std::max<std::uint64_t>(resets.resets, 1);
+    table.add(fact("resets", grouped(resets.resets), "each run but the last"));
+    table.add(fact("  pages put back", grouped(resets.pages),
+                   frames_remark(resets.pages, "of 4 KiB") +
+                       fmt::format("; {} each", grouped(resets.pages / each))));
+    table.add(fact("  ticks each, mean", grouped(resets.ticks / each),
+                   fmt::format("{} the least, {} the most", grouped(resets.ticks_min),
+                               grouped(resets.ticks_max))));
+}
+
 void add_activity(Table& table, record::Activity const& activity) {
     add_violations(table, activity.violations);
     table.add(fact("frames for memory", grouped(activity.memory_frames),
                    frames_remark(activity.memory_frames, "of 4 KiB")));
+    if (activity.shared_frames)
+        table.add(fact("  shared", grouped(*activity.shared_frames),
+                       frames_remark(*activity.shared_frames, "with its template; not in these")));
+    if (activity.resets) add_resets(table, *activity.resets);
     table.add(fact("frames for EPT tables", grouped(activity.table_frames),
                    frames_remark(activity.table_frames, "of 4 KiB")));
     add_exits(table, activity);
