@@ -1,6 +1,7 @@
 // Clones under KVM, by the launch and by the guest itself, and guests that are put back to their
 // template and run again.
 #include "kvm/clone_process.hpp"
+#include "kvm/empty_machine.hpp"
 #include "kvm/errands.hpp"
 #include "kvm/guest_console.hpp"
 #include "tests/catch.hpp"
@@ -108,6 +109,22 @@ TEST_CASE("a guest that is put back runs again as if it had never run, and its p
     }
 }
 
+TEST_CASE("what a guest wrote to its memory is gone when it runs again, in every clone") {
+    if (without_kvm()) return;
+    TemporaryDirectory const directory;
+    auto const kernel = small_kernel(directory, {0xeb, 1,    '0',                 // jmp; a digit
+                                                 0xfe, 4,    0x25, 2, 0, 0x40, 0, // inc [0x400002]
+                                                 0x8a, 4,    0x25, 2, 0, 0x40, 0, // mov al, [it]
+                                                 0xba, 0xf8, 3,    0, 0, 0xee,    // out 0x3f8, al
+                                                 0xb0, 10,   0xee});              // a newline
+    for (std::string const lazy_by : {"kernel", "userfault"}) {
+        auto const run = run_kvm({kernel, "--repeat", "3", "--clones", "1", "--lazy-by", lazy_by});
+        std::vector<std::string> const expected{"[0] 1", "[0] 1", "[0] 1",
+                                                "[1] 1", "[1] 1", "[1] 1"};
+        CHECK(sorted_lines(run) == expected);
+    }
+}
+
 TEST_CASE("a guest that fails is not run again, and the limit of time is that of all runs") {
     if (without_kvm()) return;
     auto const failed =
@@ -146,8 +163,22 @@ TEST_CASE("a snapshot is gone on from by several guests at once, several times e
     }
 }
 
-TEST_CASE("machines of a pool make the same clones") {
+TEST_CASE("machines of a pool make the same clones, and new ones come when it is empty") {
     if (without_kvm()) return;
+    kvm::Device const device;
+    auto const cpuid = device.supported_cpuid();
+    unsigned made = 0;
+    kvm::MachinePool pool{[&] {
+                              ++made;
+                              return kvm::EmptyMachine{device, cpuid};
+                          },
+                          2};
+    CHECK(made == 2);
+    (void)pool.take();
+    (void)pool.take();
+    CHECK(made == 2);
+    (void)pool.take();
+    CHECK(made == 3);
     auto const run = run_kvm({"clone", "--clones", "2", "--pool", "3"});
     CHECK(run["exit_status"] == 0);
     CHECK(run["guests"].size() == 3 * 3);
