@@ -89,7 +89,23 @@ int explain(CLI::App const& application, CLI::ParseError const& error, Outputs& 
     return status == 0 ? exit_success : exit_usage;
 }
 
+/// What `run` is to do, if all that stands behind it is known. Then nothing else of it is
+/// described.
+Action parse_briefly(int argument_count, char** arguments) {
+    if (argument_count < 2 || arguments[1] != std::string_view{"run"}) return {};
+    CLI::App application;
+    Action chosen;
+    add_run_command(application, chosen, {arguments + 1, arguments + argument_count});
+    try {
+        application.parse(argument_count, arguments);
+    } catch (CLI::ParseError const&) {
+        return {}; // to be said with all options in view
+    }
+    return chosen;
+}
+
 int run(int argument_count, char** arguments, Context& context) {
+    if (auto const action = parse_briefly(argument_count, arguments)) return action(context);
     CLI::App application{"Runs tiny guest kernels over EPT and counts what nested paging costs.",
                          "twofold"};
     Action chosen;

@@ -1,5 +1,6 @@
 #include "cli/board_options.hpp"
 
+#include "cli/option_list.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -22,7 +23,7 @@ kvm::UnknownIo parse_unknown_io(std::string const& text) {
 
 } // namespace
 
-void BoardOptionTexts::add_to(CLI::App& command) {
+void BoardOptionTexts::add_to(OptionList command) {
     command
         .add_option(
             "--devices", devices,
@@ -43,7 +44,7 @@ void BoardOptionTexts::add_to(CLI::App& command) {
         ->type_name("ignore|warn|stop");
 }
 
-void BoardOptionTexts::add_disk_to(CLI::App& command) {
+void BoardOptionTexts::add_disk_to(OptionList command) {
     auto* const file =
         command
             .add_option("--disk", disk,

@@ -5,11 +5,9 @@
 
 #include <string>
 
-namespace CLI {
-class App;
-} // namespace CLI
-
 namespace twofold::vmm {
+
+class OptionList;
 
 struct BoardOptionTexts {
     std::string devices;
@@ -20,9 +18,9 @@ struct BoardOptionTexts {
     /// The kernel is not of the family: it gets a PC's devices unless it is to have others.
     bool for_a_pc_kernel = false;
 
-    void add_to(CLI::App& command);
+    void add_to(OptionList command);
     /// The disk, for commands whose guests can have one.
-    void add_disk_to(CLI::App& command);
+    void add_disk_to(OptionList command);
 
     /// Throws UsageError for options that make no sense, alone or together.
     [[nodiscard]] kvm::BoardOptions options() const;

@@ -1,5 +1,6 @@
 #include "cli/boot_options.hpp"
 
+#include "cli/option_list.hpp"
 #include "system/failure.hpp"
 #include "system/file.hpp"
 
@@ -56,7 +57,7 @@ Gpa parse_address(std::string const& text) {
 
 } // namespace
 
-void BootOptionTexts::add_to(CLI::App& command) {
+void BootOptionTexts::add_to(OptionList command) {
     command
         .add_option("--boot", protocol,
                     "Under KVM, the boot protocol of a kernel that is not of the family: what its "

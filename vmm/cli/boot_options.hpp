@@ -8,11 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-} // namespace CLI
-
 namespace twofold::vmm {
+
+class OptionList;
 
 struct BootOptionTexts {
     std::string protocol = "auto";
@@ -21,7 +19,7 @@ struct BootOptionTexts {
     std::string load_at;
     std::string mode;
 
-    void add_to(CLI::App& command);
+    void add_to(OptionList command);
 
     /// How the kernel in `file` is booted; nothing for one of the family. Reads the modules. Throws
     /// UsageError for options that make no sense together or for this kernel, Failure for what is

@@ -1,5 +1,6 @@
 #include "cli/clone_options.hpp"
 
+#include "cli/option_list.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -15,7 +16,7 @@ constexpr unsigned most_pooled = 1024;
 
 } // namespace
 
-void CloneOptionTexts::add_to(CLI::App& command) {
+void CloneOptionTexts::add_to(OptionList command) {
     command
         .add_option("--repeat", repeat,
                     "Under KVM, run each guest N times: at its end it is put back to what it was "

@@ -6,18 +6,16 @@
 #include <cstdint>
 #include <string>
 
-namespace CLI {
-class App;
-} // namespace CLI
-
 namespace twofold::vmm {
+
+class OptionList;
 
 struct CloneOptionTexts {
     std::uint64_t repeat = 1;
     std::string clones_as = "threads";
     unsigned pool = 0;
 
-    void add_to(CLI::App& command);
+    void add_to(OptionList command);
 
     /// Throws UsageError for values that there are not.
     void apply_to(kvm::RunOptions& options) const;

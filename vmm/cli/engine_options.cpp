@@ -1,6 +1,7 @@
 #include "cli/engine_options.hpp"
 
 #include "cli/installation.hpp"
+#include "cli/option_list.hpp"
 #include "cli/size.hpp"
 #include "engine/bochs.hpp"
 #include "engine/qemu.hpp"
@@ -15,7 +16,7 @@
 
 namespace twofold::vmm {
 
-void EngineOptionTexts::add_to(CLI::App& command) {
+void EngineOptionTexts::add_to(OptionList command) {
     command
         .add_option("--engine", engine,
                     "What runs the guest: bochs boots the hypervisor on an emulated processor with "

@@ -9,11 +9,9 @@
 #include <memory>
 #include <string>
 
-namespace CLI {
-class App;
-} // namespace CLI
-
 namespace twofold::vmm {
+
+class OptionList;
 
 /// What the guest is launched on.
 struct EngineOptionTexts {
@@ -29,7 +27,7 @@ struct EngineOptionTexts {
     /// See kvm::RunOptions.
     bool figures = true;
 
-    void add_to(CLI::App& command);
+    void add_to(OptionList command);
 
     /// `trace_windows`: see BochsOptions; only Bochs has them.
     [[nodiscard]] std::unique_ptr<Engine> make(unsigned trace_windows = 0) const;

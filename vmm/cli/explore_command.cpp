@@ -1,6 +1,7 @@
 #include "cli/explore_command.hpp"
 
 #include "cli/launch_options.hpp"
+#include "cli/option_list.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "explore/page.hpp"

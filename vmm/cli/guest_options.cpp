@@ -1,6 +1,7 @@
 #include "cli/guest_options.hpp"
 
 #include "cli/installation.hpp"
+#include "cli/option_list.hpp"
 #include "cli/size.hpp"
 #include "report/page_size_name.hpp"
 #include "report/style.hpp"
@@ -58,7 +59,7 @@ void check_file(GuestPlan const& guest, std::filesystem::path const& file) {
 
 } // namespace
 
-void GuestOptionTexts::add_to(CLI::App& command) {
+void GuestOptionTexts::add_to(OptionList command) {
     command
         .add_option("--memory", memory,
                     "The guest's memory, a multiple of 4K and of the EPT page, such as 64M or "
@@ -101,12 +102,9 @@ void GuestOptionTexts::add_to(CLI::App& command) {
                          "Let the guest change EPT entries that map its own memory, for one access "
                          "at a time, as the "
                          "kernel permissions does to see what the processor makes of each");
-    command.add_flag("--native", native, "Run the guest on the bare processor, without EPT")
-        ->excludes(host)
-        ->excludes(when)
-        ->excludes(copies)
-        ->excludes(ahead)
-        ->excludes(probes);
+    command.add_flag("--native", native, "Run the guest on the bare processor, without EPT");
+    for (auto* const needs_ept : {host, when, copies, ahead, probes})
+        command.get_option("--native")->excludes(needs_ept);
 }
 
 GuestPlan GuestOptionTexts::plan(std::string const& guest,

@@ -7,11 +7,9 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-} // namespace CLI
-
 namespace twofold::vmm {
+
+class OptionList;
 
 /// How a guest is launched.
 struct GuestOptionTexts {
@@ -27,7 +25,7 @@ struct GuestOptionTexts {
     bool native = false;
     BootOptionTexts boot;
 
-    void add_to(CLI::App& command);
+    void add_to(OptionList command);
 
     /// A plan for one guest, whose first argument is its name in every report. Reads and checks the
     /// file. Throws Failure for a file that can't be loaded, UsageError for options that make no

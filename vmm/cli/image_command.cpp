@@ -2,6 +2,7 @@
 
 #include "cli/installation.hpp"
 #include "cli/launch_options.hpp"
+#include "cli/option_list.hpp"
 #include "engine/emulated_machine.hpp"
 #include "engine/machine_memory.hpp"
 #include "report/style.hpp"

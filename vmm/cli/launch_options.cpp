@@ -1,5 +1,6 @@
 #include "cli/launch_options.hpp"
 
+#include "cli/option_list.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -10,7 +11,7 @@
 
 namespace twofold::vmm {
 
-void LaunchOptions::add_to(CLI::App& command) {
+void LaunchOptions::add_to(OptionList command) {
     command
         .add_option("guest", guest,
                     "An ELF file, or the name of a kernel of the family: hello, touch, walk ...")
@@ -22,7 +23,7 @@ void LaunchOptions::add_to(CLI::App& command) {
     on.add_to(command);
 }
 
-void LaunchOptions::add_several_to(CLI::App& command) {
+void LaunchOptions::add_several_to(OptionList command) {
     add_to(command);
     how.boot.add_to(command);
     on.clones.add_to(command);

@@ -8,11 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace CLI {
-class App;
-} // namespace CLI
-
 namespace twofold::vmm {
+
+class OptionList;
 
 /// All of these, for one guest and those that run at the same time.
 struct LaunchOptions {
@@ -26,9 +24,9 @@ struct LaunchOptions {
     GuestOptionTexts how;
     EngineOptionTexts on;
 
-    void add_to(CLI::App& command);
+    void add_to(OptionList command);
     /// The same, for commands that run more than one guest at a time.
-    void add_several_to(CLI::App& command);
+    void add_several_to(OptionList command);
     [[nodiscard]] LaunchPlan plan() const;
 
   private:

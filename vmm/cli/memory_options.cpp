@@ -1,5 +1,6 @@
 #include "cli/memory_options.hpp"
 
+#include "cli/option_list.hpp"
 #include "cli/size.hpp"
 #include "system/failure.hpp"
 
@@ -29,7 +30,7 @@ std::uint64_t pages_size(std::string_view option, std::string const& text) {
 
 } // namespace
 
-void MemoryOptionTexts::add_to(CLI::App& command) {
+void MemoryOptionTexts::add_to(OptionList command) {
     auto* const native = command.get_option("--native");
     command
         .add_option("--frames-limit", frames_limit,

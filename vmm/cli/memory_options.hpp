@@ -8,11 +8,9 @@
 #include <string>
 #include <string_view>
 
-namespace CLI {
-class App;
-} // namespace CLI
-
 namespace twofold::vmm {
+
+class OptionList;
 
 struct MemoryOptionTexts {
     std::string frames_limit;
@@ -22,7 +20,7 @@ struct MemoryOptionTexts {
     bool audit = false;
 
     /// `command` has --native already.
-    void add_to(CLI::App& command);
+    void add_to(OptionList command);
 
     /// The name of one that was given, or nothing.
     [[nodiscard]] std::string_view given() const;

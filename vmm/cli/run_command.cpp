@@ -2,6 +2,7 @@
 
 #include "cli/json_output.hpp"
 #include "cli/launch_options.hpp"
+#include "cli/option_list.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "report/run_json.hpp"
@@ -98,25 +99,36 @@ int run(Context& context, RunOptions const& options) {
     return session.exit_status();
 }
 
+CLI::App& add_command(CLI::App& application) {
+    return *application.add_subcommand("run", "Run a guest kernel over EPT");
+}
+
+void describe(CLI::App& command, OptionList list, Action& chosen) {
+    auto const options = std::make_shared<RunOptions>();
+    options->launch.add_several_to(list);
+    list.add_option("--json", options->json,
+                    "Write the whole run as JSON; -: to standard output, the console going to "
+                    "standard error")
+        ->type_name("FILE|-");
+    list.add_flag("-q,--quiet", options->quiet, "Print no report");
+    list.add_flag("--raw", options->raw,
+                  "Pass the console on as it is; otherwise control characters are made visible");
+    command.footer(run_examples);
+    command.callback([options, &chosen] {
+        chosen = [options](Context& context) { return run(context, *options); };
+    });
+}
+
 } // namespace
 
 void add_run_command(CLI::App& application, Action& chosen) {
-    auto const options = std::make_shared<RunOptions>();
-    auto* const command = application.add_subcommand("run", "Run a guest kernel over EPT");
-    options->launch.add_several_to(*command);
-    command
-        ->add_option("--json", options->json,
-                     "Write the whole run as JSON; -: to standard output, the console going to "
-                     "standard error")
-        ->type_name("FILE|-");
-    command->add_flag("-q,--quiet", options->quiet, "Print no report");
-    command->add_flag(
-        "--raw", options->raw,
-        "Pass the console on as it is; otherwise control characters are made visible");
-    command->footer(run_examples);
-    command->callback([options, &chosen] {
-        chosen = [options](Context& context) { return run(context, *options); };
-    });
+    auto& command = add_command(application);
+    describe(command, command, chosen);
+}
+
+void add_run_command(CLI::App& application, Action& chosen, Words words) {
+    auto& command = add_command(application);
+    describe(command, {command, words}, chosen);
 }
 
 } // namespace twofold::vmm

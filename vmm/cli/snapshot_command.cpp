@@ -2,6 +2,7 @@
 
 #include "cli/clone_options.hpp"
 #include "cli/launch_options.hpp"
+#include "cli/option_list.hpp"
 #include "cli/session.hpp"
 #include "cli/size.hpp"
 #include "kvm/kvm_engine.hpp"

@@ -56,6 +56,9 @@ std::vector<sock_filter> filter_of(std::span<int const> more) {
     std::unique_ptr<void, decltype(&seccomp_release)> const filter{
         seccomp_init(SCMP_ACT_KILL_PROCESS), &seccomp_release};
     check(filter ? 0 : -1, "seccomp_init");
+    // The kernel tries a new filter on every call that there is: a tree takes it half as long.
+    constexpr std::uint32_t binary_tree = 2;
+    check(seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, binary_tree), "a binary tree");
     for (auto const calls : {std::span<int const>{allowed_calls}, more})
         for (int const allowed : calls)
             check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, allowed, 0), "seccomp_rule_add");
