@@ -1,10 +1,10 @@
 // What a guest of the family finds when it starts.
 //
 // Entry state: 64-bit mode, ring 0, interrupts off, direction flag clear; CR0 = PE MP ET NE WP PG,
-// CR4 = PAE OSFXSR, EFER = LME LMA NXE; CS = 0x08, DS ES FS GS SS = 0x10, flat, whatever GDTR points
-// to; CR3 -> tables that map [0, memory_bytes) to itself, writable and executable, by leaves of the
-// chosen guest page size; RDI = address of LaunchInfo; all other general registers 0. No stack: the guest brings one. The state is the same whether the
-// guest runs over EPT or natively.
+// CR4 = PAE OSFXSR, EFER = LME LMA NXE; CS = 0x08, DS ES FS GS SS = 0x10, flat, whatever GDTR
+// points to; CR3 -> tables that map [0, memory_bytes) to itself, writable and executable, by leaves
+// of the chosen guest page size; RDI = address of LaunchInfo; all other general registers 0. No
+// stack: the guest brings one. The state is the same whether the guest runs over EPT or natively.
 #pragma once
 
 #include <cstdint>
