@@ -88,6 +88,8 @@ std::uint64_t KvmEngine::machine_memory(LaunchPlan const& plan) const {
 std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, EventLoop& loop) {
     // A heap of its own for each of a guest's threads would cost more than they ever allocate.
     mallopt(M_ARENA_MAX, 1);
+    // And growing the one that there is piece by piece costs calls.
+    mallopt(M_TOP_PAD, 512 << 10);
     if (plan.native)
         throw UsageError{
             "--native needs an engine that emulates the bare processor: bochs or qemu"};
