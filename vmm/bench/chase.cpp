@@ -22,7 +22,7 @@ namespace {
 constexpr std::array<std::uint64_t, 8> working_sets_kib{64,       256,      1024,      4096,
                                                         16 << 10, 64 << 10, 128 << 10, 256 << 10};
 constexpr std::uint64_t largest_kib = working_sets_kib.back();
-constexpr std::uint64_t steps = 1 << 20;
+constexpr std::uint64_t steps_a_turn = 1 << 20;
 constexpr std::size_t rounds = 5;
 
 /// Where the guest would run; no device: why not.
@@ -53,12 +53,12 @@ struct ChaseRunner {
 
     void turn(std::uint64_t first) {
         std::uint64_t const before = misses ? misses->count() : 0;
-        seconds.push_back(guest ? guest->run(first, steps)
-                                : seconds_of([&] { twofold_chase(first, steps); }));
+        seconds.push_back(guest ? guest->run(first, steps_a_turn)
+                                : seconds_of([&] { twofold_chase(first, steps_a_turn); }));
         if (misses) missed = misses->count() - before;
     }
     [[nodiscard]] double nanoseconds() const {
-        return median_of(seconds) * 1e9 / static_cast<double>(steps);
+        return median_of(seconds) * 1e9 / static_cast<double>(steps_a_turn);
     }
 };
 
@@ -114,7 +114,7 @@ class ChaseSeries {
         if (!runner.misses) return;
         results.push_back({.name = fmt::format("TLB misses, {} at {} KiB", runner.name, kib),
                            .unit = "misses",
-                           .value = static_cast<double>(runner.missed) / steps,
+                           .value = static_cast<double>(runner.missed) / steps_a_turn,
                            .floor = {},
                            .peer = {},
                            .goal = {},
