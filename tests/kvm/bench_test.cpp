@@ -1,14 +1,13 @@
 // The benchmarks that need KVM, run small: their rows are there, and what is counted is exact. How
 // long anything took is not looked at.
-#include "kvm/device.hpp"
 #include "kvm/userfault.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/without_kvm.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <cmath>
-#include <iostream>
 #include <map>
 
 namespace bench_test {
@@ -42,10 +41,7 @@ bool says(json const& one, char const* text) {
 } // namespace
 
 TEST_CASE("bench lazy has each way by which memory comes in, beside its floor, of so many turns") {
-    if (auto const reason = twofold::vmm::kvm::why_unusable(); !reason.empty()) {
-        std::cout << "skipped: " << reason << '\n';
-        return;
-    }
+    if (without_kvm()) return;
     auto const results = results_of(TWOFOLD_COMMAND, {"lazy", "--turns", "3"});
     std::map<std::string, double> goals{
         {"lazy_anonymous", 1.05}, {"lazy_populated", 1.05}, {"lazy_uffd16", 1.2}};

@@ -2,8 +2,7 @@
 #include "bench/chase_loop.hpp"
 #include "system/failure.hpp"
 #include "tests/catch.hpp"
-
-#include <iostream>
+#include "tests/support/without_kvm.hpp"
 
 namespace chase_guest_test {
 
@@ -11,10 +10,7 @@ using namespace twofold;
 using namespace twofold::vmm;
 
 TEST_CASE("a guest follows the chain of this process to the same end, by either page size") {
-    if (auto const why = kvm::why_unusable(); !why.empty()) {
-        std::cout << "skipped: " << why << '\n';
-        return;
-    }
+    if (twofold::test::without_kvm()) return;
     constexpr std::uint64_t bytes = std::uint64_t{4} << 20;
     kvm::Device const device;
     auto const cpuid = device.supported_cpuid();
@@ -22,7 +18,7 @@ TEST_CASE("a guest follows the chain of this process to the same end, by either 
     auto const first = memory.link(bytes);
     for (PageSize const page : {page_4k, page_2m}) {
         ChaseGuest guest{device, cpuid, memory, page};
-        for (std::uint64_t const steps : {1, 2, 500, 1024, 1025}) {
+        for (unsigned const steps : {1U, 2U, 500U, 1024U, 1025U}) {
             CHECK(guest.run(first, steps) > 0);
             CHECK(guest.end() == twofold_chase(first, steps));
         }
@@ -30,10 +26,7 @@ TEST_CASE("a guest follows the chain of this process to the same end, by either 
 }
 
 TEST_CASE("a guest that leaves the chain says by which exit it ended") {
-    if (auto const why = kvm::why_unusable(); !why.empty()) {
-        std::cout << "skipped: " << why << '\n';
-        return;
-    }
+    if (twofold::test::without_kvm()) return;
     constexpr std::uint64_t bytes = std::uint64_t{2} << 20;
     kvm::Device const device;
     ChaseMemory memory{bytes, page_4k};

@@ -31,6 +31,7 @@ part eager twofold run touch --engine kvm --memory 16M --populate eager --json -
 part save twofold snapshot save /tmp/s walk --after-exits 1 --memory 16M --quiet
 part restore twofold snapshot restore /tmp/s
 part again twofold snapshot restore /tmp/s
+part clones twofold run hello --engine kvm --memory 8M --clones 1 --repeat 2 --quiet
 part board twofold run board --engine kvm --cpus 2 --memory 16M --quiet
 part save_board twofold snapshot save /tmp/b board --cpus 2 --after-exits 30 --memory 16M --quiet
 part restore_board twofold snapshot restore /tmp/b --quiet
@@ -128,6 +129,15 @@ TEST_CASE("over emulated EPT: guests, lazy memory, snapshots and figures are wha
     CHECK(stop_of(parts, "kernel")["kernel"]["pf_fixed"] >= 1024);
     CHECK(stop_of(parts, "eager")["frames"]["memory"] == 4096);
     CHECK(stop_of(parts, "lazy")["frames"]["memory"] < 1200);
+
+    // Each of two guests is put back once.
+    auto const& clones = parts.at("clones");
+    CHECK(clones.status == 0);
+    for (std::string const line : {"[0] hello from hello\n", "[1] hello from hello\n"}) {
+        auto const first = clones.out.find(line);
+        REQUIRE(first != std::string::npos);
+        CHECK(clones.out.find(line, first + 1) != std::string::npos);
+    }
 
     // A snapshot goes on where it was frozen, and its pages are known the second time.
     CHECK(parts.at("save").status == 0);
