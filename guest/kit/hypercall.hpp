@@ -24,7 +24,8 @@ void report_figure(std::string_view name, std::uint64_t ticks);
 using HypercallResult = std::expected<std::uint64_t, abi::HypercallError>;
 
 /// A call that may be refused, as all are natively.
-HypercallResult ask(abi::Hypercall number, std::uint64_t first = 0, std::uint64_t second = 0);
+HypercallResult ask(abi::Hypercall number, std::uint64_t first = 0, std::uint64_t second = 0,
+                    std::uint64_t third = 0);
 
 /// Makes a second guest in the same state, as fork does: both return. The one that called gets the
 /// clone's number, the clone 0.
@@ -46,6 +47,16 @@ inline std::uint64_t log_words(std::uint64_t memory_bytes) {
 /// Which pages were written since the log was started or last collected, into log_words() words.
 /// Returns how many they are.
 HypercallResult collect_writes(std::span<std::uint64_t> words);
+
+/// Offers `pages` pages of 4 KiB, from `first`, a multiple of 4096, on: where others have the same
+/// contents they share a frame, until one is written. Returns how many of them share one by now.
+/// `only_count`: nothing is offered.
+HypercallResult merge_pages(Gpa first, std::uint64_t pages, bool only_count = false);
+
+/// How many pages of 4 KiB the guest has accessed since it last asked.
+HypercallResult working_set();
+/// How many leaves of `level` map the GiB of the guest's memory at `gpa`.
+HypercallResult count_leaves(Gpa gpa, unsigned level);
 
 /// The bare call through the port. Not to be made natively.
 std::uint64_t hypercall(std::uint64_t number, std::uint64_t first = 0, std::uint64_t second = 0,

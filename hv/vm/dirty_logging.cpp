@@ -37,10 +37,9 @@ void drain_processor_log(Guest& guest) {
 }
 
 bool has(Guest const& guest, abi::DirtyLogging means) {
-    constexpr std::uint64_t accessed_dirty_enable = bit(6);
     if (means == abi::DirtyLogging::off || means == abi::DirtyLogging::write_protection)
         return true;
-    bool const sets_bits = (guest.ept_pointer & accessed_dirty_enable) != 0;
+    bool const sets_bits = guest.sets_accessed_dirty();
     if (means == abi::DirtyLogging::dirty_bits) return sets_bits;
     auto const& capabilities = guest.scheduler.host().capabilities;
     return sets_bits && capabilities.secondary.may_be_one(secondary_control::enable_pml);

@@ -23,6 +23,11 @@ bool handle_control_register(Guest& guest, Registers& registers);
 /// hypercalls.cpp. RIP is past the instruction already.
 bool handle_hypercall(Guest& guest, Registers& registers);
 
+/// upkeep_hypercalls.cpp: what guests ask for that concerns their memory as a whole.
+bool merge_for(Guest& guest, Registers& registers);
+bool working_set_for(Guest& guest, Registers& registers);
+bool leaves_for(Guest& guest, Registers& registers);
+
 /// other_exits.cpp
 bool handle_exception(Guest& guest);
 bool handle_rare_exit(Guest& guest, std::uint32_t reason);

@@ -90,9 +90,14 @@ struct Guest {
     DirtyLogging* dirty = nullptr;
     /// From entries to exits that did not resume, the hypervisor's answers in between included.
     std::uint64_t ticks_run = 0;
+    /// What that was when its working set was last looked at.
+    std::uint64_t ticks_looked_at = 0;
     /// How often it was given the processor.
     std::uint64_t turns = 0;
     std::optional<Stop> stop{};
+
+    /// The processor sets accessed and dirty bits in its EPT.
+    [[nodiscard]] bool sets_accessed_dirty() const { return (ept_pointer & bit(6)) != 0; }
 
     /// Ends the guest's life. Returns false, for handlers to return: the guest does not resume.
     bool end(std::string_view reason, std::uint8_t code, std::string_view message);

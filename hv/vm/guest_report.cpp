@@ -67,9 +67,17 @@ void put_violations(Line& line, ViolationStatistics const& violations) {
 template <class Line>
 void put_reclaim(Line& line, Guest const& guest) {
     SpaceStatistics const& done = guest.space.statistics();
-    if (guest.scheduler.host().policy == nullptr && done.released == 0) return;
+    if (!guest.scheduler.host().wanted.limits() && done.released == 0) return;
     line.object("reclaim")("swapped_out", done.swapped_out)("swapped_in", done.swapped_in)(
         "released", done.released);
+}
+
+template <class Line>
+void put_upkeep(Line& line, Guest const& guest) {
+    SpaceStatistics const& done = guest.space.statistics();
+    if (guest.scheduler.host().upkeep == nullptr) return;
+    line.object("upkeep")("merged", done.merged)("copied", done.copied)(
+        "taken_over", done.taken_over)("promoted", done.promoted)("split", done.split);
 }
 
 } // namespace
@@ -122,6 +130,20 @@ void report_guest_stop(Guest const& guest, std::uint64_t rip) {
         "tables", guest.space.table_frames())("in_use", guest.scheduler.host().pool.frames_used());
     put_violations(line, guest.violations);
     put_reclaim(line, guest);
+    put_upkeep(line, guest);
+}
+
+void report_working_set(Guest const& guest, Space::WorkingSet const& found) {
+    JsonLine{report}("record", "working_set")("guest", guest.index)("pages", found.pages)(
+        "shared_pages", found.shared_pages);
+}
+
+void report_merge(Guest const& guest, OfferedPages const& offered) {
+    JsonLine line{report};
+    Merging const& done = offered.done;
+    line("record", "merge")("guest", guest.index)("gpa", hex(offered.from))("pages", offered.pages)(
+        "hashed", done.hashed)("merged", done.merged)("zeroed", done.zeroed);
+    line.object("frames")("before", offered.frames_before)("after", offered.frames_after);
 }
 
 void report_load_error(std::uint32_t index, std::string_view name, std::string_view message) {

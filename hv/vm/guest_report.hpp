@@ -4,6 +4,7 @@
 #include "hv/vm/guest.hpp"
 
 #include <twofold/abi/disk_image.hpp>
+#include <twofold/memory/merger.hpp>
 #include <twofold/paging/nested_walk.hpp>
 
 #include <array>
@@ -35,6 +36,19 @@ void report_guest_start(Guest const& guest, std::uint64_t ticks_to_entry);
 void report_walk(std::uint32_t guest, Gva gva, ReferenceList const& references,
                  std::expected<NestedTranslation, NestedFault> const& result);
 void report_figure(std::uint32_t guest, std::string_view name, std::uint64_t ticks);
+
+void report_working_set(Guest const& guest, Space::WorkingSet const& found);
+
+/// What an offer of a guest's has come to.
+struct OfferedPages {
+    Gpa from;
+    std::uint64_t pages;
+    Merging done;
+    /// In use, of all guests together.
+    std::uint64_t frames_before;
+    std::uint64_t frames_after;
+};
+void report_merge(Guest const& guest, OfferedPages const& offered);
 
 /// `rip`: where the guest stood.
 void report_guest_stop(Guest const& guest, std::uint64_t rip);

@@ -24,6 +24,8 @@ struct Host {
     abi::MemoryRecord const& wanted;
     /// Nothing unless the launch limits frames, swaps, or states an over-commit policy.
     MemoryPolicy* policy;
+    /// Nothing unless the launch asks for some of it; then there is a policy as well.
+    Upkeep* upkeep;
 };
 
 } // namespace twofold::hv

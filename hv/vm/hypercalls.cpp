@@ -113,6 +113,9 @@ bool handle_hypercall(Guest& guest, Registers& registers) {
     case abi::Hypercall::probe: return probe_for(guest, registers);
     case abi::Hypercall::log_dirty: return log_dirty_for(guest, registers);
     case abi::Hypercall::collect_dirty: return collect_dirty_for(guest, registers);
+    case abi::Hypercall::merge: return merge_for(guest, registers);
+    case abi::Hypercall::working_set: return working_set_for(guest, registers);
+    case abi::Hypercall::leaves: return leaves_for(guest, registers);
     case abi::Hypercall::probe_result: return probe_result_for(guest, registers);
     case abi::Hypercall::console: break; // REP OUTSB is one exit here
     }

@@ -44,11 +44,15 @@ bool guest_asks_for_stock(abi::GuestRecord const& record) {
 }
 
 std::expected<Space, SpaceError> make_space(Host const& host, abi::GuestRecord const& record) {
-    return Space::create(host.pool, HostMemory{}, host.capabilities.ept_format(),
-                         {.memory_bytes = record.memory_bytes,
-                          .leaf = PageSize{record.host_page_shift},
-                          .stock = guest_asks_for_stock(record) ? &host.stock : nullptr,
-                          .swap = host.policy != nullptr ? host.policy->swap_area() : nullptr});
+    bool const small_only = (host.wanted.flags & abi::MemoryRecord::nx_huge_pages) != 0;
+    return Space::create(
+        host.pool, HostMemory{}, host.capabilities.ept_format(),
+        {.memory_bytes = record.memory_bytes,
+         .leaf = PageSize{record.host_page_shift},
+         .zero_frame = host.upkeep != nullptr ? host.upkeep->zero_frame() : std::nullopt,
+         .stock = guest_asks_for_stock(record) ? &host.stock : nullptr,
+         .swap = host.policy != nullptr ? host.policy->swap_area() : nullptr,
+         .executable = small_only ? ExecutablePages::small_only : ExecutablePages::any_size});
 }
 
 /// The guest's space with everything in it, or why not.

@@ -44,12 +44,16 @@ MemoryPolicy::MemoryPolicy(FramePool const& pool, abi::MemoryRecord const& wante
     if (swap != nullptr) area_.emplace(swap->disk, swap->counts);
 }
 
-void MemoryPolicy::report() const {
+void MemoryPolicy::report(Upkeep const* upkeep) const {
     abi::JsonLine line{hv::report};
     line("record", "memory")("frames", pool_.frames_total())("frames_limit", wanted_.frames_limit)(
         "overcommit_percent", wanted_.overcommit_percent)("promised_most", most_promised_)(
         "reclaimed", reclaimed_)("reclaims", rounds_)("reclaim_ticks", ticks_);
-    if (!area_) return;
+    if (area_) report_swap(line);
+    if (upkeep != nullptr) upkeep->report(line);
+}
+
+void MemoryPolicy::report_swap(abi::JsonObject<SerialPort>& line) const {
     auto swap = line.object("swap");
     swap("pages", std::uint64_t{area_->slots_total()})("used_most",
                                                        std::uint64_t{most_slots_used_})(

@@ -5,10 +5,13 @@
 #include "hv/boot/early_memory.hpp"
 #include "hv/cpu/tick.hpp"
 #include "hv/device/machine_ports.hpp"
+#include "hv/device/serial_port.hpp"
 #include "hv/device/swap_disk.hpp"
 #include "hv/vm/host_memory.hpp"
+#include "hv/vm/upkeep.hpp"
 
 #include <twofold/abi/disk_image.hpp>
+#include <twofold/abi/json_line.hpp>
 #include <twofold/memory/commitment.hpp>
 #include <twofold/memory/reclaimer.hpp>
 
@@ -48,6 +51,8 @@ class MemoryPolicy {
 
     /// The space's cold pages may go from now on, until it ends.
     void watch(Space& space) { spaces_.add(space); }
+    /// All spaces that there are.
+    [[nodiscard]] SpaceRegistry& spaces() { return spaces_; }
     /// What spaces are made with.
     [[nodiscard]] SwapArea* swap_area() { return area_ ? &*area_ : nullptr; }
 
@@ -73,10 +78,12 @@ class MemoryPolicy {
     void explain_swap_error(Sink& sink) const {
         if (swap_ != nullptr && swap_->disk.error()) describe(*swap_->disk.error(), sink);
     }
-    /// The record `memory` of the report.
-    void report() const;
+    /// The record `memory` of the report; `upkeep`: nothing where there is none.
+    void report(Upkeep const* upkeep) const;
 
   private:
+    void report_swap(abi::JsonObject<SerialPort>& line) const;
+
     /// A guest's VMCS, and the frame that the hypervisor keeps it in.
     static constexpr std::uint64_t frames_beside = 2;
 

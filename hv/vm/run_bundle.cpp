@@ -73,9 +73,11 @@ void mask_interrupts() {
 /// CPUID.7.0:EBX: BMI2.
 bool has_shifts_without_flags() { return cpuid(0).eax >= 7 && (cpuid(7).ebx & bit(8)) != 0; }
 
-bool is_stated(abi::MemoryRecord const& memory) {
-    return memory.frames_limit != 0 || memory.swap_bytes != 0 || memory.overcommit_percent != 0;
+bool wants_upkeep(abi::MemoryRecord const& memory) {
+    return (memory.flags & abi::MemoryRecord::upkeep_flags) != 0;
 }
+
+bool is_stated(abi::MemoryRecord const& memory) { return memory.limits() || wants_upkeep(memory); }
 
 bool starts_with_the_one_before(Bundle const& bundle, std::uint32_t index) {
     return index < bundle.guest_count() &&
@@ -92,6 +94,9 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
     abi::MemoryRecord const& memory = bundle.memory();
     std::optional<SwapSpace> swap;
     if (memory.swap_bytes != 0) swap = find_swap_space(machine.free, memory.swap_bytes);
+    MergeStorage merge_storage;
+    if ((memory.flags & abi::MemoryRecord::merge_offered) != 0)
+        merge_storage = find_merge_storage(machine.free);
     FramePool& pool = make_pool(machine.free, memory.frames_limit);
     if (!enter_vmx_operation(*capabilities, region)) stop_with_error("the processor refused VMXON");
 
@@ -101,13 +106,16 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
     invalidate_all_spaces();
     std::optional<MemoryPolicy> policy;
     if (is_stated(memory)) policy.emplace(pool, memory, swap ? &*swap : nullptr);
+    std::optional<Upkeep> upkeep;
+    if (wants_upkeep(memory)) upkeep.emplace(policy->spaces(), pool, memory, merge_storage);
     Host const host{machine,
                     *capabilities,
                     pool,
                     stock,
                     told != 0 ? told : measure_ticks_per_second(),
                     memory,
-                    policy ? &*policy : nullptr};
+                    policy ? &*policy : nullptr,
+                    upkeep ? &*upkeep : nullptr};
     Scheduler scheduler{host, bundle.guest_count()};
     for (std::uint32_t index = 0; index < bundle.guest_count();) {
         do {
@@ -115,8 +123,9 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
         } while (starts_with_the_one_before(bundle, index));
         scheduler.run();
     }
+    if (upkeep) upkeep->end();
     scheduler.audit(); // by now nothing may have a reference
-    if (policy) policy->report();
+    if (policy) policy->report(upkeep ? &*upkeep : nullptr);
     leave_vmx_operation();
 }
 

@@ -31,25 +31,56 @@ void Scheduler::free_guest(GuestFrames const& frames) {
 void Scheduler::add(Guest& guest) { guests_.push_back(guest); }
 
 /// A guest that is being loaded has run nowhere yet, and a processor knows nothing of it.
+void Scheduler::carry_out_for(Space const& space, Duty duty) {
+    auto const guest =
+        std::ranges::find_if(guests_, [&](Guest const& one) { return &one.space == &space; });
+    if (guest != guests_.end()) carry_out(duty, guest->ept_pointer);
+}
+
 bool Scheduler::make_room() {
     if (host_.policy == nullptr) return false;
-    auto const carry_out_for = [&](Space const& space, Duty duty) {
-        auto const guest =
-            std::ranges::find_if(guests_, [&](Guest const& one) { return &one.space == &space; });
-        if (guest != guests_.end()) carry_out(duty, guest->ept_pointer);
-    };
-    return host_.policy->make_room(carry_out_for) > 0;
+    return host_.policy->make_room(
+               [this](Space const& space, Duty duty) { carry_out_for(space, duty); }) > 0;
+}
+
+void Scheduler::do_upkeep() {
+    if (host_.upkeep == nullptr) return;
+    host_.upkeep->work([this](Space const& space, Duty duty) { carry_out_for(space, duty); });
+}
+
+std::uint64_t Scheduler::look_at_working_set(Guest& guest) {
+    auto const found = guest.space.working_set();
+    carry_out(found.duty, guest.ept_pointer);
+    report_working_set(guest, found);
+    return found.pages;
+}
+
+void Scheduler::look_at_working_set_of(Guest& guest) {
+    std::uint64_t const milliseconds = host_.wanted.working_set_milliseconds;
+    if (milliseconds == 0 || !guest.sets_accessed_dirty()) return;
+    std::uint64_t const interval = milliseconds * (host_.ticks_per_second / 1000);
+    if (!guest.stop && guest.ticks_run - guest.ticks_looked_at < interval) return;
+    guest.ticks_looked_at = guest.ticks_run;
+    (void)look_at_working_set(guest);
+}
+
+Merging Scheduler::merge(Guest& guest, Gpa from, std::uint64_t bytes) {
+    return host_.upkeep->merge(guest.space, from, bytes, [this](Space const& space, Duty duty) {
+        carry_out_for(space, duty);
+    });
 }
 
 void Scheduler::run() {
     while (!guests_.empty()) {
         Guest& guest = guests_.front();
         give_turn(guest);
+        look_at_working_set_of(guest);
         if (guest.stop) {
             end(guest);
         } else {
             guests_.splice(guests_.end(), guests_, guests_.begin());
         }
+        do_upkeep();
     }
     (void)give_back_stock();
 }
@@ -121,7 +152,9 @@ void Scheduler::remove(Guest& guest) {
 }
 
 bool Scheduler::takes_turns(Guest const& guest) const {
-    return others_wait() || guest.space.options().stock != nullptr;
+    return others_wait() || guest.space.options().stock != nullptr ||
+           (host_.upkeep != nullptr && host_.upkeep->works_in_background()) ||
+           host_.wanted.working_set_milliseconds != 0;
 }
 
 bool look_at_clock(Guest& guest) {

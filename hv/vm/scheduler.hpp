@@ -76,6 +76,11 @@ class Scheduler {
         }
     }
 
+    /// What the guest has accessed since the last look; reported.
+    std::uint64_t look_at_working_set(Guest& guest);
+    /// Lets the guest's pages share frames, at its wish; there must be an Upkeep that does so.
+    Merging merge(Guest& guest, Gpa from, std::uint64_t bytes);
+
     /// Whether the over-commit policy lets a guest be told of so much memory, which is its own
     /// until remove().
     [[nodiscard]] bool promise(std::uint64_t memory_bytes) {
@@ -98,6 +103,12 @@ class Scheduler {
 
     void give_turn(Guest& guest);
     bool make_room();
+    /// Between turns.
+    void do_upkeep();
+    /// Where the launch asks for that, after enough of the guest's time, or at its end.
+    void look_at_working_set_of(Guest& guest);
+    /// What a change of some guest's space asks for.
+    void carry_out_for(Space const& space, Duty duty);
     void end(Guest& guest);
 
     Host const& host_;

@@ -135,6 +135,34 @@ TEST_CASE("in the background a pass is made of small steps, and spaces may go in
     CHECK(w.spaces[1]->translate(Gpa{0x3000}) == w.spaces[2]->translate(Gpa{0x3000}));
 }
 
+TEST_CASE("pages that spaces offer are merged with each other, and with nothing else") {
+    MergingWorld w;
+    auto& a = w.space(2 * mib);
+    auto& b = w.space(2 * mib);
+    for (std::uint64_t page = 0; page < 8; ++page) {
+        w.fill(a, page << 12, static_cast<std::uint8_t>(page + 1));
+        w.fill(b, page << 12, static_cast<std::uint8_t>(page + 1));
+    }
+    w.fill(b, 0x3000, 0);
+    auto const offer = [&](TestSpace& space, std::uint64_t first, std::uint64_t pages) {
+        return w.merger.offer(space, Gpa{first << 12}, pages << 12,
+                              [&](TestSpace&, Duty duty) { w.duties |= duty; });
+    };
+    CHECK(offer(a, 2, 4).merged == 0);
+    auto const result = offer(b, 0, 5);
+    CHECK(result.hashed == 5);
+    CHECK(result.merged == 2); // pages 2 and 4
+    CHECK(result.zeroed == 1);
+    CHECK(a.translate(Gpa{0x2000}) == b.translate(Gpa{0x2000}));
+    CHECK(a.translate(Gpa{0x5000}) != b.translate(Gpa{0x5000}));
+    CHECK(w.duties.has(Duty::Reason::permission_removed));
+    // Where nothing is mapped there is nothing to offer, in one step.
+    CHECK(offer(a, 512 - 8, 8).hashed == 0);
+    w.put(a, 0x2000, 99);
+    CHECK(w.get(b, 0x2000) == 3);
+    w.require_laws();
+}
+
 TEST_CASE("with fewer candidates than pages some are missed, and nothing goes wrong") {
     MergingWorld w{4};
     auto& space = w.space(2 * mib);

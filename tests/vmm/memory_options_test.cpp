@@ -45,6 +45,14 @@ TEST_CASE("options of memory that make no sense are refused before anything star
              Case{{"--swap", "1M", "--host-page", "2m"}, "only EPT pages of 4k are swapped"},
              Case{{"--swap", "1M", "--engine", "qemu"}, "--swap needs --engine bochs or kvm"},
              Case{{"--audit", "--engine", "kvm"}, "--audit needs --engine bochs"},
+             Case{{"--merge", "all", "--engine", "kvm"}, "--merge needs --engine bochs"},
+             Case{{"--promote", "--engine", "kvm"}, "--promote needs --engine bochs"},
+             Case{{"--nx-huge-pages", "--engine", "qemu"}, "--nx-huge-pages needs --engine bochs"},
+             Case{{"--working-set", "5", "--engine", "kvm"}, "--working-set needs --engine bochs"},
+             Case{{"--working-set", "0"}, "--working-set: Value 0 not in range"},
+             Case{{"--merge", "some"},
+                  "--merge: there is no 'some'; there are none, offered and all"},
+             Case{{"--promote", "--native"}, "--promote excludes --native"},
          }) {
         std::vector<std::string> words{"run", "g"};
         words.insert(words.end(), options.begin(), options.end());
@@ -85,6 +93,43 @@ TEST_CASE("what was swapped, given back, promised and reclaimed is shown, and is
     // And nothing of it where the launch said nothing.
     auto const plain = FakeBochs{"", whole_report(0)}.run({"run", "g"}).err;
     CHECK_FALSE(has(plain, "all guests together"));
+}
+
+TEST_CASE("what was merged and promoted, and what guests accessed, is shown, and is in the JSON") {
+    std::string report = whole_report(0);
+    auto const before = [&](char const* what, std::string const& line) {
+        report.insert(report.find(what), line);
+    };
+    before(R"("frames":{)",
+           R"("upkeep":{"merged":40,"copied":7,"taken_over":5,"promoted":2,"split":1},)");
+    before(R"({"record":"guest_stop")",
+           R"({"record":"working_set","guest":0,"pages":313,"shared_pages":4}
+{"record":"working_set","guest":0,"pages":12,"shared_pages":0}
+{"record":"merge","guest":0,"gpa":"0x8000","pages":48,"hashed":48,"merged":32,"zeroed":8,"frames":{"before":90,"after":50}}
+)");
+    before(
+        R"({"record":"end")",
+        R"({"record":"memory","frames":1024,"frames_limit":0,"overcommit_percent":0,"promised_most":1500,"reclaimed":0,"reclaims":0,"reclaim_ticks":0,"merge":{"passes":3,"hashed":96,"merged":33,"zeroed":9,"ticks":7000},"promote":{"passes":1,"looked":11,"promoted":2,"moved":1,"ticks":8000}}
+)");
+    FakeBochs const bochs{"", report};
+    auto const text = bochs.run({"run", "g"}).err;
+    for (auto const* const part :
+         {"pages of 4 KiB, at the last of 2 looks; 313 at most",
+          "pages of 4 KiB, by their contents", "of them, by the last sharer",
+          "large pages, of 512 small ones",
+          "42  9 of them zeros; 96 looked at, 3 times all of memory, 7,000 ticks",
+          "1 of them of pages that lay apart; 11 tables looked at, 8,000 ticks"}) {
+        INFO(text);
+        INFO(part);
+        CHECK(has(text, part));
+    }
+    auto const json = bochs.run({"run", "g", "--json", "-"}).out;
+    for (auto const* const part : {R"("gpa": "0x8000")", R"("before": 90)", R"("taken_over": 5)",
+                                   R"("pages": 313)", R"("looked": 11)", R"("hashed": 96)"}) {
+        INFO(json);
+        INFO(part);
+        CHECK(has(json, part));
+    }
 }
 
 } // namespace memory_options_test

@@ -64,12 +64,52 @@ void MemoryOptionTexts::add_to(OptionList command) {
                   "Check every frame of the machine against all page-table entries at the end of "
                   "each guest, not only of the last one")
         ->excludes(native);
+    command
+        .add_option("--merge", merge,
+                    "Let pages of the same contents share a frame, within a guest and across "
+                    "guests, until one of them is written. offered: those that guests offer by the "
+                    "hypercall; all: every small page, in the background. How long a write takes "
+                    "then tells a guest whether another has such a page: for guests that trust "
+                    "each other [none]")
+        ->type_name("none|offered|all")
+        ->excludes(native);
+    command
+        .add_flag("--promote", promote,
+                  "Make 512 neighbouring pages of 4K one of 2M where they agree, in the "
+                  "background, moving frames if need be")
+        ->excludes(native);
+    command
+        .add_flag("--nx-huge-pages", nx_huge_pages,
+                  "Let guests execute from pages of 4K only: the first fetch from a large one "
+                  "splits it, and what was executed is promoted no more. Against guests that would "
+                  "stop a processor with the erratum iTLB multihit")
+        ->excludes(native);
+    command
+        .add_option("--working-set", working_set,
+                    "Look at which pages each guest has accessed, by EPT accessed bits, after MS "
+                    "milliseconds of its time, again and again, and at its end [only where a guest "
+                    "asks]")
+        ->type_name("MS")
+        ->check(CLI::Range(1, 60'000))
+        ->excludes(native);
+}
+
+MemoryPlan::Merge MemoryOptionTexts::merge_plan() const {
+    if (merge.empty() || merge == "none") return MemoryPlan::Merge::none;
+    if (merge == "offered") return MemoryPlan::Merge::offered;
+    if (merge == "all") return MemoryPlan::Merge::all;
+    throw UsageError{
+        fmt::format("--merge: there is no '{}'; there are none, offered and all", merge)};
 }
 
 std::string_view MemoryOptionTexts::given() const {
     if (!frames_limit.empty()) return "--frames-limit";
     if (!swap.empty()) return "--swap";
     if (!overcommit.empty() || overcommit_ratio) return "--overcommit";
+    if (!merge.empty()) return "--merge";
+    if (promote) return "--promote";
+    if (nx_huge_pages) return "--nx-huge-pages";
+    if (working_set) return "--working-set";
     return audit ? "--audit" : "";
 }
 
@@ -88,6 +128,10 @@ MemoryPlan MemoryOptionTexts::plan() const {
     if (overcommit == "never") plan.overcommit_percent = 100;
     if (overcommit == "ratio") plan.overcommit_percent = overcommit_ratio.value_or(default_ratio);
     plan.audit_each = audit;
+    plan.merge = merge_plan();
+    plan.promote = promote;
+    plan.nx_huge_pages = nx_huge_pages;
+    plan.working_set = std::chrono::milliseconds{working_set.value_or(0)};
     return plan;
 }
 

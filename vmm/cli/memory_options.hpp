@@ -18,6 +18,10 @@ struct MemoryOptionTexts {
     std::string overcommit;
     std::optional<std::uint32_t> overcommit_ratio;
     bool audit = false;
+    std::string merge;
+    bool promote = false;
+    bool nx_huge_pages = false;
+    std::optional<std::uint16_t> working_set;
 
     /// `command` has --native already.
     void add_to(OptionList command);
@@ -26,6 +30,9 @@ struct MemoryOptionTexts {
     [[nodiscard]] std::string_view given() const;
     /// Throws UsageError for values that make no sense.
     [[nodiscard]] MemoryPlan plan() const;
+
+  private:
+    [[nodiscard]] MemoryPlan::Merge merge_plan() const;
 };
 
 } // namespace twofold::vmm

@@ -92,7 +92,13 @@ abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest, std::uint6
 }
 
 std::uint16_t memory_flags(MemoryPlan const& plan) {
-    return plan.audit_each ? abi::MemoryRecord::audit_each : std::uint16_t{0};
+    using abi::MemoryRecord;
+    std::uint16_t flags = plan.audit_each ? MemoryRecord::audit_each : 0;
+    if (plan.merge != MemoryPlan::Merge::none) flags |= MemoryRecord::merge_offered;
+    if (plan.merge == MemoryPlan::Merge::all) flags |= MemoryRecord::merge_all;
+    if (plan.promote) flags |= MemoryRecord::promote;
+    if (plan.nx_huge_pages) flags |= MemoryRecord::nx_huge_pages;
+    return flags;
 }
 
 } // namespace
@@ -108,7 +114,9 @@ std::vector<std::byte> make_bundle(LaunchPlan const& plan, std::uint64_t ticks_p
                       .memory = {.frames_limit = plan.memory.frames_limit,
                                  .swap_bytes = plan.memory.swap_bytes,
                                  .overcommit_percent = plan.memory.overcommit_percent,
-                                 .flags = memory_flags(plan.memory)},
+                                 .flags = memory_flags(plan.memory),
+                                 .working_set_milliseconds =
+                                     static_cast<std::uint16_t>(plan.memory.working_set.count())},
                   });
     std::vector<std::pair<GuestPlan const*, std::uint64_t>> files;
     for (auto const& guest : plan.guests) {

@@ -54,6 +54,15 @@ struct MemoryPlan {
     std::uint32_t overcommit_percent = 0;
     /// All frames are audited at each guest's end, not only at the last one's.
     bool audit_each = false;
+    /// Whose pages share frames where their contents are the same.
+    enum class Merge : std::uint8_t { none, offered, all };
+    Merge merge = Merge::none;
+    /// 512 neighbouring pages become a large one where they agree.
+    bool promote = false;
+    /// Large pages are never executable.
+    bool nx_huge_pages = false;
+    /// After so much of each guest's time its working set is looked at; 0: only where it asks.
+    std::chrono::milliseconds working_set{0};
 };
 
 struct LaunchPlan {

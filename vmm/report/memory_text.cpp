@@ -43,6 +43,27 @@ void add_memory(Table& table, record::Memory const& memory) {
     if (memory.swap) add_swap(table, *memory.swap);
 }
 
+std::uint64_t of(std::map<std::string, std::uint64_t> const& counts, char const* name) {
+    auto const found = counts.find(name);
+    return found == counts.end() ? 0 : found->second;
+}
+
+void add_merging(Table& table, std::map<std::string, std::uint64_t> const& merge) {
+    table.add(count_row("pages merged", of(merge, "merged") + of(merge, "zeroed"),
+                        fmt::format("{} of them zeros; {} looked at, {} times all of memory, {} "
+                                    "ticks",
+                                    grouped(of(merge, "zeroed")), grouped(of(merge, "hashed")),
+                                    grouped(of(merge, "passes")), grouped(of(merge, "ticks")))));
+}
+
+void add_promoting(Table& table, std::map<std::string, std::uint64_t> const& promote) {
+    table.add(count_row("large pages made", of(promote, "promoted"),
+                        fmt::format("{} of them of pages that lay apart; {} tables looked at, {} "
+                                    "ticks",
+                                    grouped(of(promote, "moved")), grouped(of(promote, "looked")),
+                                    grouped(of(promote, "ticks")))));
+}
+
 void add_audits(Table& table, std::vector<record::Audit> const& audits) {
     std::uint64_t mismatches = 0;
     for (auto const& audit : audits)
@@ -74,10 +95,28 @@ void add_reclaim(Table& table, record::Reclaim const& reclaim) {
     table.add(count_row("given back", reclaim.released, "by the guest itself"));
 }
 
+void add_upkeep(Table& table, std::map<std::string, std::uint64_t> const& upkeep) {
+    table.add(count_row("merged", of(upkeep, "merged"), "pages of 4 KiB, by their contents"));
+    table.add(count_row("copied", of(upkeep, "copied"), "of shared pages, at a write"));
+    table.add(count_row("taken over", of(upkeep, "taken_over"), "of them, by the last sharer"));
+    table.add(count_row("promoted", of(upkeep, "promoted"), "large pages, of 512 small ones"));
+    table.add(count_row("split", of(upkeep, "split"), "the other way"));
+}
+
+void add_working_sets(Table& table, std::vector<record::WorkingSet> const& found) {
+    if (found.empty()) return;
+    auto const most = std::ranges::max_element(found, {}, &record::WorkingSet::pages);
+    table.add(count_row("working set", found.back().pages,
+                        fmt::format("pages of 4 KiB, at the last of {} looks; {} at most",
+                                    grouped(found.size()), grouped(most->pages))));
+}
+
 std::string memory_text(std::optional<record::Memory> const& memory,
                         std::vector<record::Audit> const& audits, Style const& style) {
     Table table;
     if (memory) add_memory(table, *memory);
+    if (memory && !memory->merge.empty()) add_merging(table, memory->merge);
+    if (memory && !memory->promote.empty()) add_promoting(table, memory->promote);
     if (!audits.empty()) add_audits(table, audits);
     std::string const rows = table.render(2);
     return rows.empty() ? rows : style.heading("all guests together") + '\n' + rows;

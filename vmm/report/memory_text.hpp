@@ -5,6 +5,8 @@
 #include "report/style.hpp"
 #include "report/table.hpp"
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +15,12 @@ namespace twofold::vmm {
 
 /// Adds what one guest swapped and gave back.
 void add_reclaim(Table& table, record::Reclaim const& reclaim);
+
+/// Adds what became of one guest's pages while the hypervisor looked after memory.
+void add_upkeep(Table& table, std::map<std::string, std::uint64_t> const& upkeep);
+
+/// Adds how many pages one guest had accessed at each look, if there were looks.
+void add_working_sets(Table& table, std::vector<record::WorkingSet> const& found);
 
 /// What all guests had together, and what audits of it have found: a heading and a table; nothing
 /// where the report says nothing of these.

@@ -166,6 +166,28 @@ struct Reclaim {
     std::uint64_t released;
 };
 
+/// Pages that a guest offered, and that came to share frames.
+struct Merge {
+    std::uint64_t guest;
+    std::uint64_t gpa;
+    std::uint64_t pages;
+    std::uint64_t hashed;
+    /// With another page, and with the frame of zeros.
+    std::uint64_t merged;
+    std::uint64_t zeroed;
+    /// In use, of all guests together.
+    std::uint64_t frames_before;
+    std::uint64_t frames_after;
+};
+
+/// Pages of 4 KiB that a guest has accessed since the last look.
+struct WorkingSet {
+    std::uint64_t guest;
+    std::uint64_t pages;
+    /// Accessed at some time, by it or by those that it shares tables with.
+    std::uint64_t shared_pages;
+};
+
 struct GuestStop {
     std::uint64_t guest;
     std::string name;
@@ -176,6 +198,8 @@ struct GuestStop {
     std::optional<Activity> activity;
     /// Where memory was limited or swapped, or the guest gave some back.
     std::optional<Reclaim> reclaim = std::nullopt;
+    /// What became of pages that could be merged or promoted; by the names of abi/report.hpp.
+    std::map<std::string, std::uint64_t> upkeep = {};
 };
 
 struct Swap {
@@ -200,6 +224,10 @@ struct Memory {
     std::uint64_t reclaims;
     std::uint64_t reclaim_ticks;
     std::optional<Swap> swap;
+    /// What came of merging all pages; empty where that was not asked for.
+    std::map<std::string, std::uint64_t> merge = {};
+    /// The same of making large pages.
+    std::map<std::string, std::uint64_t> promote = {};
 };
 
 /// Every frame against all that has a reference to it.
@@ -245,9 +273,9 @@ struct End {
 
 namespace twofold::vmm {
 
-using Record =
-    std::variant<record::Boot, record::CapabilityMissing, record::GuestStart, record::Walk,
-                 record::Figure, record::EptProbe, record::GuestStop, record::Memory, record::Audit,
-                 record::Error, record::Panic, record::End>;
+using Record = std::variant<record::Boot, record::CapabilityMissing, record::GuestStart,
+                            record::Walk, record::Figure, record::EptProbe, record::Merge,
+                            record::WorkingSet, record::GuestStop, record::Memory, record::Audit,
+                            record::Error, record::Panic, record::End>;
 
 } // namespace twofold::vmm

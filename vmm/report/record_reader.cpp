@@ -113,6 +113,20 @@ record::EptProbe read_ept_probe(Fields const& fields) {
     return probe;
 }
 
+record::Merge read_merge(Fields const& fields) {
+    Fields const frames = fields.object("frames");
+    return {
+        .guest = fields.number("guest"),
+        .gpa = fields.hex("gpa"),
+        .pages = fields.number("pages"),
+        .hashed = fields.number("hashed"),
+        .merged = fields.number("merged"),
+        .zeroed = fields.number("zeroed"),
+        .frames_before = frames.number("before"),
+        .frames_after = frames.number("after"),
+    };
+}
+
 record::Violations read_violations(Fields const& fields) {
     return {
         .read = fields.number("read"),
@@ -188,6 +202,8 @@ record::Memory read_memory(Fields const& fields) {
         .reclaim_ticks = fields.number("reclaim_ticks"),
         .swap = std::nullopt,
     };
+    if (fields.has("merge")) memory.merge = fields.numbers("merge");
+    if (fields.has("promote")) memory.promote = fields.numbers("promote");
     if (fields.has("swap")) memory.swap = read_swap(fields.object("swap"));
     return memory;
 }
@@ -219,6 +235,7 @@ record::GuestStop read_guest_stop(Fields const& fields) {
         .activity = std::nullopt,
     };
     if (fields.has("reclaim")) stop.reclaim = read_reclaim(fields.object("reclaim"));
+    if (fields.has("upkeep")) stop.upkeep = fields.numbers("upkeep");
     if (stop.code > highest_code) fields.fail("code", "must be 0 to 255");
     if (stop.reason != "load_error") stop.activity = read_activity(fields);
     return stop;
@@ -242,6 +259,10 @@ Record read_record(std::string const& kind, Fields const& fields) {
     if (kind == "walk") return read_walk(fields);
     if (kind == "figure") return read_figure(fields);
     if (kind == "ept_probe") return read_ept_probe(fields);
+    if (kind == "merge") return read_merge(fields);
+    if (kind == "working_set")
+        return record::WorkingSet{fields.number("guest"), fields.number("pages"),
+                                  fields.number("shared_pages")};
     if (kind == "guest_stop") return read_guest_stop(fields);
     if (kind == "memory") return read_memory(fields);
     if (kind == "audit") return read_audit(fields);

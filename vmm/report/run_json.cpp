@@ -44,6 +44,15 @@ Json to_json(record::EptProbe const& probe) {
     return json;
 }
 
+Json to_json(record::Merge const& merge) {
+    return {{"gpa", hexadecimal(merge.gpa)},
+            {"pages", merge.pages},
+            {"hashed", merge.hashed},
+            {"merged", merge.merged},
+            {"zeroed", merge.zeroed},
+            {"frames", {{"before", merge.frames_before}, {"after", merge.frames_after}}}};
+}
+
 Json to_json(record::Violations const& violations) {
     return {{"read", violations.read},          {"write", violations.write},
             {"execute", violations.execute},    {"during_walk", violations.during_walk},
@@ -65,6 +74,7 @@ Json to_json(record::GuestStop const& stop) {
                            {"swapped_in", stop.reclaim->swapped_in},
                            {"released", stop.reclaim->released}};
     }
+    if (!stop.upkeep.empty()) json["upkeep"] = to_json(stop.upkeep);
     if (!stop.activity) return json;
     auto const& activity = *stop.activity;
     json["rip"] = hexadecimal(activity.rip);
@@ -102,6 +112,8 @@ Json to_json(record::Memory const& memory) {
               {"reclaims", memory.reclaims},
               {"reclaim_ticks", memory.reclaim_ticks},
               {"swap", nullptr}};
+    if (!memory.merge.empty()) json["merge"] = to_json(memory.merge);
+    if (!memory.promote.empty()) json["promote"] = to_json(memory.promote);
     if (memory.swap) {
         json["swap"] = {{"pages", memory.swap->pages},
                         {"used_most", memory.swap->used_most},
@@ -150,6 +162,11 @@ Json to_json(GuestReport const& guest) {
               {"walks", walks},        {"figures", figures}, {"stop", or_null(guest.stop)}};
     for (auto const& probe : guest.probes)
         json["ept_probes"].push_back(to_json(probe));
+    for (auto const& found : guest.working_sets)
+        json["working_sets"].push_back(
+            {{"pages", found.pages}, {"shared_pages", found.shared_pages}});
+    for (auto const& merge : guest.merges)
+        json["merges"].push_back(to_json(merge));
     return json;
 }
 

@@ -73,6 +73,12 @@ void RunReport::add(record::EptProbe probe) {
     guest.probes.push_back(std::move(probe));
 }
 
+void RunReport::add(record::Merge merge) { running(merge.guest, "merge").merges.push_back(merge); }
+
+void RunReport::add(record::WorkingSet found) {
+    running(found.guest, "working_set").working_sets.push_back(found);
+}
+
 void RunReport::add(record::GuestStop stop) {
     // A guest that can't be loaded stops without having started.
     bool const known =

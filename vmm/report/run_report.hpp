@@ -20,6 +20,8 @@ struct GuestReport {
     std::vector<record::Figure> figures;
     std::vector<record::EptProbe> probes;
     std::optional<record::GuestStop> stop;
+    std::vector<record::Merge> merges = {};
+    std::vector<record::WorkingSet> working_sets = {};
 };
 
 /// Takes a report line by line and keeps it in order.
@@ -55,6 +57,8 @@ class RunReport {
     void add(record::Walk walk);
     void add(record::Figure figure);
     void add(record::EptProbe probe);
+    void add(record::Merge merge);
+    void add(record::WorkingSet found);
     void add(record::GuestStop stop);
     void add(record::Memory memory);
     void add(record::Audit audit);

@@ -123,6 +123,8 @@ std::string guest_text(GuestReport const& guest, bool numbered, Style const& sty
     Table table;
     if (!native) add_activity(table, activity);
     if (guest.stop->reclaim) add_reclaim(table, *guest.stop->reclaim);
+    add_working_sets(table, guest.working_sets);
+    if (!guest.stop->upkeep.empty()) add_upkeep(table, guest.stop->upkeep);
     table.add(fact("ticks in all", grouped(activity.ticks),
                    activity.turns == 1 ? "from its first instruction to its end"
                                        : fmt::format("in {} turns", grouped(activity.turns))));

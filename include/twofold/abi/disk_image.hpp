@@ -55,11 +55,28 @@ struct MemoryRecord {
     std::uint32_t overcommit_percent;
     /// Of the bits below.
     std::uint16_t flags = 0;
-    std::uint16_t reserved = 0;
+    /// After so much of each guest's time its working set is looked at; 0: only where it asks.
+    /// Milliseconds.
+    std::uint16_t working_set_milliseconds = 0;
+
+    /// Memory is limited, swapped or promised by a policy.
+    [[nodiscard]] constexpr bool limits() const {
+        return frames_limit != 0 || swap_bytes != 0 || overcommit_percent != 0;
+    }
 
     /// All frames are audited before each guest's end, not only before the last one's.
     static constexpr std::uint16_t audit_each = 1;
-    static constexpr std::uint16_t known_flags = 1;
+    /// Guests may offer pages, which then share frames with others of the same contents.
+    static constexpr std::uint16_t merge_offered = 2;
+    /// All pages are merged so, in the background; with merge_offered.
+    static constexpr std::uint16_t merge_all = 4;
+    /// 512 neighbouring pages become a large one where they agree, in the background.
+    static constexpr std::uint16_t promote = 8;
+    /// What asks the hypervisor to look after memory while guests run.
+    static constexpr std::uint16_t upkeep_flags = merge_offered | merge_all | promote;
+    /// Large pages are never executable (iTLB multihit).
+    static constexpr std::uint16_t nx_huge_pages = 16;
+    static constexpr std::uint16_t known_flags = upkeep_flags | audit_each | nx_huge_pages;
 };
 static_assert(sizeof(MemoryRecord) == 24);
 

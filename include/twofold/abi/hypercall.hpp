@@ -53,6 +53,20 @@ enum class Hypercall : std::uint64_t {
     /// which must be all that the guest's memory takes. Returns how many pages were written. The
     /// pages of the words count as written after that.
     collect_dirty = 13,
+    /// Lets pages share a frame with others of the same contents, of this guest and of others that
+    /// have offered theirs; the first write to one gives it a frame of its own again. Only where
+    /// the launch allows it (`--merge`).
+    /// RDI: gpa of the first page, a multiple of 4096; RSI: how many pages of 4 KiB, 1 to 512; RCX:
+    /// 0, or 1 to change nothing. Returns how many of them share a frame by now, zero pages
+    /// included.
+    merge = 14,
+    /// Returns how many pages of 4 KiB, the guest's page tables among them, the guest has accessed
+    /// since it last asked, or the hypervisor last looked; reports it. A page in a table that the
+    /// guest shares with its clones does not count. Needs EPT A/D.
+    working_set = 15,
+    /// Returns by how many leaves of EPT a GiB of the guest's memory is mapped.
+    /// RDI: its gpa, a multiple of 1 GiB, with the level of the leaves, 1 to 3, in its lowest bits.
+    leaves = 16,
 };
 
 /// By what means the writing of pages is noticed.
@@ -90,6 +104,9 @@ enum class ProbeOutcome : std::uint64_t {
 inline constexpr std::uint64_t most_released_pages = 4096;
 /// Of Hypercall::console, by one call.
 inline constexpr std::uint64_t most_console_bytes = 4096;
+
+/// Of Hypercall::merge, by one call.
+inline constexpr std::uint64_t most_merged_pages = 512;
 
 /// RAX after a call that could not be carried out.
 enum class HypercallError : std::uint64_t {

@@ -35,11 +35,20 @@
 //       access       read | write | execute | walk_read | walk_update (abi/hypercall.hpp)
 //       outcome      done | violation | misconfiguration; qualification and exit_gpa as the
 //                    processor gave them
+//   merge        {guest, gpa, pages, hashed, merged, zeroed, frames:{before, after}}
+//                pages that the guest offered, where some of them share a frame of another page
+//                now (merged), or the one of zeros (zeroed)
+//       frames   in use, of 4 KiB, of all guests together
+//   working_set  {guest, pages, shared_pages}
+//                pages of 4 KiB that the guest has accessed since the last of these, or since its
+//                start: at its wish, and where the launch asks for it
+//       shared_pages accessed at some time, by it or by those that it shares the tables with
 //   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
 //                frames:{memory, tables, in_use}, turns,
 //                violations:{read, write, execute, during_walk, during_delivery, ticks, ticks_min,
 //                ticks_max}, policy:{unknown_ports, unknown_msrs},
-//                reclaim?:{swapped_out, swapped_in, released}}
+//                reclaim?:{swapped_out, swapped_in, released},
+//                upkeep?:{merged, copied, taken_over, promoted, split}}
 //                during_delivery: while an event was delivered to the guest, which then was
 //                injected once more; left out natively
 //       frames       memory, tables: of this guest; in_use: of all, itself included, when it
@@ -48,6 +57,10 @@
 //       reclaim      pages of 4 KiB, each as often as it went: to the swap disk, back from it, and
 //                    those that the guest gave back; left out where memory is neither limited nor
 //                    swapped, and the guest gave nothing back
+//       upkeep       pages of 4 KiB, each as often as it went: that came to share a frame by its
+//                contents, that a write gave a copy, and that a write found alone on its frame;
+//                and large pages that were made of small ones, or made into them; where pages are
+//                merged or promoted
 //       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
 //                    swap_failed | shootdown_pending | denied | unknown_port | unknown_exit |
 //                    misconfiguration | load_error | entry_failure | frozen | killed
@@ -57,7 +70,9 @@
 //                fault_histogram:[{ticks_from, faults}], the faults that the command's own handler
 //                answered; violations then counts just these
 //   memory       {frames, frames_limit, overcommit_percent, promised_most, reclaimed, reclaims,
-//                reclaim_ticks, swap?:{pages, used_most, written, read, error?}}
+//                reclaim_ticks, swap?:{pages, used_most, written, read, error?},
+//                merge?:{passes, hashed, merged, zeroed, ticks},
+//                promote?:{passes, looked, promoted, moved, ticks}}
 //                once, after the last guest, where the launch says something of these
 //       frames       of 4 KiB, that the guests had together; frames_limit: bytes, 0: no limit
 //       overcommit_percent
@@ -65,6 +80,8 @@
 //       promised_most
 //                    frames that guests were promised at once, tables included
 //       reclaimed    frames that came free in so many `reclaims`, by swapping pages out
+//       merge        all of it together, by offers and in the background
+//       promote      tables looked at, large pages made, and of these those whose pages lay apart
 //       error        what the swap disk last said is wrong with it
 //   audit        {frames, spaces, references, mismatches, faults, first?:{what, frame, level,
 //                counted, found}}

@@ -81,6 +81,18 @@ class Merger {
             look(result, carry_out);
         return result;
     }
+    /// On request: the pages of [`from`, `from` + `bytes`) in one space, with those seen in this
+    /// pass. Where the background stands stays as it is.
+    template <class CarryOut>
+    Merging offer(Space& space, Gpa from, std::uint64_t bytes, CarryOut&& carry_out) {
+        Merging result;
+        for (Gpa gpa = from; gpa < from + bytes; ++result.steps) {
+            auto const [page, next] = space.private_small_page(gpa);
+            look_at(space, gpa, page, result, carry_out);
+            gpa = next;
+        }
+        return result;
+    }
     /// On request: all spaces once, from the first to the last.
     template <class CarryOut>
     Merging pass(CarryOut&& carry_out) {
@@ -105,14 +117,19 @@ class Merger {
         Gpa const gpa = cursor_.gpa();
         auto const [page, next] = space->private_small_page(gpa);
         cursor_.advance(*space, next);
-        if (!page || frame_of(page) == space->options().zero_frame || !space->can_share_frame())
+        look_at(*space, gpa, page, result, carry_out);
+    }
+
+    template <class CarryOut>
+    void look_at(Space& space, Gpa gpa, Page const& page, Merging& result, CarryOut&& carry_out) {
+        if (!page || frame_of(page) == space.options().zero_frame || !space.can_share_frame())
             return;
         ++result.hashed;
-        auto const digest = digest_of(space->memory(), frame_of(page));
-        if (digest.all_zero && space->options().zero_frame) {
-            carry_out(*space, space->share_frame(gpa, *page, *space->options().zero_frame));
+        auto const digest = digest_of(space.memory(), frame_of(page));
+        if (digest.all_zero && space.options().zero_frame) {
+            carry_out(space, space.share_frame(gpa, *page, *space.options().zero_frame));
             ++result.zeroed;
-        } else if (merge_with_candidate(*space, gpa, page, digest.hash, carry_out)) {
+        } else if (merge_with_candidate(space, gpa, page, digest.hash, carry_out)) {
             ++result.merged;
         }
     }
