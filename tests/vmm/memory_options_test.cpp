@@ -52,7 +52,8 @@ TEST_CASE("options of memory that make no sense are refused before anything star
              Case{{"--working-set", "0"}, "--working-set: Value 0 not in range"},
              Case{{"--merge", "some"},
                   "--merge: there is no 'some'; there are none, offered and all"},
-             Case{{"--promote", "--native"}, "--promote excludes --native"},
+             Case{{"--promote", "--swap", "1M"}, "--promote: pages of 2M are not swapped"},
+             Case{{"--promote", "--native"}, "--native excludes --promote"},
          }) {
         std::vector<std::string> words{"run", "g"};
         words.insert(words.end(), options.begin(), options.end());
