@@ -55,13 +55,13 @@ void LaunchOptions::add_several_to(OptionList command) {
 }
 
 void LaunchOptions::check_memory_options() const {
-    auto given = memory.given();
+    auto const given = memory.given();
     if (given.empty() || on.engine == "bochs") return;
-    // Under KVM a guest is alone: what several share is not there.
-    bool const shared = memory.audit || !memory.overcommit.empty() || memory.overcommit_ratio;
-    if (on.engine == "kvm" && !shared) return;
-    if (shared) given = memory.audit ? "--audit" : "--overcommit";
-    throw UsageError{fmt::format("{} needs --engine bochs{}", given, shared ? "" : " or kvm")};
+    // Under KVM a guest is alone, and the kernel looks after its memory.
+    auto const of_the_hypervisor = memory.given_for_the_hypervisor();
+    if (!of_the_hypervisor.empty())
+        throw UsageError{fmt::format("{} needs --engine bochs", of_the_hypervisor)};
+    if (on.engine != "kvm") throw UsageError{fmt::format("{} needs --engine bochs or kvm", given)};
 }
 
 LaunchPlan LaunchOptions::plan() const {

@@ -105,6 +105,10 @@ MemoryPlan::Merge MemoryOptionTexts::merge_plan() const {
 std::string_view MemoryOptionTexts::given() const {
     if (!frames_limit.empty()) return "--frames-limit";
     if (!swap.empty()) return "--swap";
+    return given_for_the_hypervisor();
+}
+
+std::string_view MemoryOptionTexts::given_for_the_hypervisor() const {
     if (!overcommit.empty() || overcommit_ratio) return "--overcommit";
     if (!merge.empty()) return "--merge";
     if (promote) return "--promote";

@@ -28,6 +28,8 @@ struct MemoryOptionTexts {
 
     /// The name of one that was given, or nothing.
     [[nodiscard]] std::string_view given() const;
+    /// The same of those that only the hypervisor knows.
+    [[nodiscard]] std::string_view given_for_the_hypervisor() const;
     /// Throws UsageError for values that make no sense.
     [[nodiscard]] MemoryPlan plan() const;
 
