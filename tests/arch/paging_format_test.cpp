@@ -3,6 +3,8 @@
 #include <twofold/arch/ept_pointer.hpp>
 #include <twofold/arch/paging_format.hpp>
 
+#include <random>
+
 namespace paging_format_test {
 
 using namespace twofold;
@@ -146,6 +148,53 @@ TEST_CASE("entries say back what they were made of") {
         CHECK_FALSE(x86.permissions().user);
         CHECK(x86.frame(page_4k) == 0x5000);
     }
+}
+
+namespace {
+
+/// Random words, most of them near to usual entries. Returns how many were usual.
+template <class Format>
+unsigned check_usual(Format const& format, std::uint64_t near, std::uint64_t seed) {
+    std::mt19937_64 random{seed};
+    unsigned usual = 0;
+    for (unsigned i = 0; i < 20'000; ++i) {
+        std::uint64_t word = near | (random() & mask(35, 12));
+        for (unsigned flips = static_cast<unsigned>(random() % 4); flips-- > 0;)
+            word ^= bit(static_cast<unsigned>(random() % 64));
+        typename Format::Entry const entry{static_cast<typename Format::Word>(word)};
+        for (unsigned level = 1; level <= Format::levels; ++level) {
+            if (!format.usual(entry, level)) continue;
+            ++usual;
+            if (!entry.present() || format.malformed(entry, level) != 0 ||
+                entry.permissions() != Permissions::all() ||
+                format.leaf(entry, level) != (level == 1))
+                FAIL("word " << word << " passes for usual at level " << level);
+        }
+    }
+    return usual;
+}
+
+} // namespace
+
+TEST_CASE("a usual entry is present, well formed, forbids nothing and goes on") {
+    for (unsigned const physical_bits : {36U, 40U, 52U}) {
+        for (bool const flag : {false, true}) {
+            X86 x86;
+            x86.physical_bits = physical_bits;
+            x86.execute_disable = x86.pages_1g = flag;
+            CHECK(check_usual(x86, 7, 1) > 10'000);
+            X86PaeFormat<Gva, Gpa> pae;
+            pae.physical_bits = physical_bits;
+            pae.execute_disable = flag;
+            CHECK(check_usual(pae, 7, 2) > 5'000);
+            Ept ept;
+            ept.physical_bits = physical_bits;
+            ept.execute_only = ept.pages_2m = ept.pages_1g = flag;
+            CHECK(check_usual(ept, 7, 3) > 10'000);
+            CHECK(check_usual(ept, 0x37, 4) > 4'000);
+        }
+    }
+    CHECK(check_usual(X86Format32<Gva, Gpa>{}, 7, 5) == 0); // no shortcut there
 }
 
 TEST_CASE("an EPT pointer holds levels less one, the memory type of the walk, and whether A and D "

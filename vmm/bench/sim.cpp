@@ -21,7 +21,7 @@ namespace twofold::vmm {
 namespace {
 
 constexpr std::string_view clock_source =
-    "wall clock of this machine; ratio of medians of 9 that were measured in turn";
+    "wall clock of this machine; ratio of medians of short rounds that were measured in turn";
 
 /// The number after "Collected :" in what callgrind says.
 double collected_instructions(std::string const& text) {

@@ -64,10 +64,10 @@ class PageRow {
 /// Guest-physical memory as the guest's own table editor sees it.
 class GuestTablesView {
   public:
-    using Error = BeyondMemory;
+    using Error = SparseMemory::Error;
     explicit GuestTablesView(SparseMemory& memory) : memory_(memory) {}
     template <class Word>
-    [[nodiscard]] std::expected<Word, Error> read(Gpa gpa) const {
+    [[nodiscard]] Reading<Word, Error> read(Gpa gpa) const {
         return memory_.read<Word>(sim_layout::hpa_of(gpa));
     }
     template <class Word>

@@ -19,6 +19,11 @@ SparseMemory::SparseMemory(std::uint64_t bytes) : bytes_(bytes) {
     base_ = static_cast<std::byte*>(at);
 }
 
+void SparseMemory::fail(Hpa address) {
+    throw Failure{fmt::format("simulated page tables lead to {:#x}, beyond the memory they lie in",
+                              address.value())};
+}
+
 SparseMemory::~SparseMemory() { munmap(base_, bytes_); }
 
 } // namespace twofold::vmm

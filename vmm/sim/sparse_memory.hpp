@@ -11,15 +11,10 @@
 
 namespace twofold::vmm {
 
-/// An address that lies above the memory's end.
-struct BeyondMemory {
-    friend constexpr bool operator==(BeyondMemory, BeyondMemory) = default;
-};
-
 /// Zeroed memory, reserved and not allocated until it is written.
 class SparseMemory {
   public:
-    using Error = BeyondMemory;
+    using Error = NoMemoryError;
 
     /// Reserves `bytes` of address space. Throws SystemFailure when there is not that much.
     explicit SparseMemory(std::uint64_t bytes);
@@ -27,21 +22,30 @@ class SparseMemory {
     SparseMemory(SparseMemory const&) = delete;
     SparseMemory& operator=(SparseMemory const&) = delete;
 
+    /// Both throw Failure for an address beyond the end: tables that lead there are not sound.
     template <class Word>
-    [[nodiscard]] std::expected<Word, Error> read(Hpa address) const {
-        if (address.value() > bytes_ - sizeof(Word)) return std::unexpected(Error{});
+    [[nodiscard]] Reading<Word, Error> read(Hpa address) const {
         Word word;
-        std::memcpy(&word, base_ + address.value(), sizeof word);
-        return word;
+        std::memcpy(&word, at(address, sizeof word), sizeof word);
+        return {word};
     }
     template <class Word>
     [[nodiscard]] std::expected<void, Error> write(Hpa address, Word word) {
-        if (address.value() > bytes_ - sizeof(Word)) return std::unexpected(Error{});
-        std::memcpy(base_ + address.value(), &word, sizeof word);
+        std::memcpy(at(address, sizeof word), &word, sizeof word);
         return {};
     }
 
+    /// Has the processor fetch what will be read soon.
+    void prefetch(Hpa address) const { __builtin_prefetch(base_ + address.value()); }
+
   private:
+    [[nodiscard]] std::byte* at(Hpa address, std::size_t size) const {
+        if (address.value() > bytes_ - size) [[unlikely]]
+            fail(address);
+        return base_ + address.value();
+    }
+    [[noreturn]] static void fail(Hpa address);
+
     std::uint64_t bytes_;
     std::byte* base_;
 };

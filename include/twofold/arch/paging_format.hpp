@@ -28,7 +28,13 @@ concept PagingFormat = requires(F const format, typename F::Root root, typename 
     { F::top_table(root, input) } -> std::same_as<std::optional<typename F::Output>>;
     { format.leaf(entry, level) } -> std::same_as<bool>;
     { format.malformed(entry, level) } -> std::same_as<std::uint64_t>;
+    { format.usual(entry, level) } -> std::same_as<bool>;
 };
+
+/// The bits of an address in an entry that lie at `physical_bits` and above, up to bit 51.
+constexpr std::uint64_t bits_from(unsigned physical_bits) {
+    return mask(51, 12) & ~(bit(physical_bits) - 1);
+}
 
 /// What the address bits say when each table has 2^`IndexBits` entries.
 template <class InputAddress, class OutputAddress, class EntryType, unsigned Levels,
@@ -53,6 +59,10 @@ struct RadixFormat {
     }
     static constexpr std::optional<Output> top_table(Root root, Input) { return root; }
     static constexpr bool leaf(Entry entry, unsigned level) { return entry.leaf(level); }
+    /// Whether one comparison shows what nearly every entry of a walk is: present, well formed,
+    /// forbidding nothing, and leading to a table, or at level 1 a leaf. Where it does not, `leaf`,
+    /// `malformed` and the entry itself say what it is.
+    static constexpr bool usual(Entry, unsigned) { return false; }
     /// The level whose leaves have this size; 0 if there is none.
     static constexpr unsigned level_of(PageSize size) {
         for (unsigned level = 1; level <= Levels; ++level) {
@@ -85,6 +95,14 @@ struct X86Format : RadixFormat<InputAddress, OutputAddress, X86Entry, Levels, 9>
             reserved |= mask(this->page_size(level).shift() - 1, 13);
         return entry.word() & reserved;
     }
+    /// As RadixFormat. Bit 63 is either a permission or reserved, so it is clear.
+    [[nodiscard]] constexpr bool usual(X86Entry entry, unsigned level) const {
+        std::uint64_t const set = X86Entry::to_table(0).word();
+        std::uint64_t const clear = X86Entry::execute_disable_bit |
+                                    (level > 1 ? X86Entry::page_size_bit : 0) |
+                                    bits_from(physical_bits);
+        return (entry.word() & (set | clear)) == set;
+    }
 };
 
 /// PAE paging of 32-bit guests. The processor holds the four PDPTEs in registers, so a walk reads
@@ -108,6 +126,13 @@ struct X86PaeFormat : RadixFormat<InputAddress, OutputAddress, X86Entry, 2, 9> {
         if (!execute_disable) reserved |= X86Entry::execute_disable_bit;
         if (level == 2 && entry.leaf(level)) reserved |= mask(20, 13);
         return entry.word() & reserved;
+    }
+    /// As X86Format.
+    [[nodiscard]] constexpr bool usual(X86Entry entry, unsigned level) const {
+        std::uint64_t const set = X86Entry::to_table(0).word();
+        std::uint64_t const clear =
+            (level > 1 ? X86Entry::page_size_bit : 0) | mask(63, physical_bits);
+        return (entry.word() & (set | clear)) == set;
     }
 };
 
@@ -155,6 +180,15 @@ struct EptFormat : RadixFormat<Gpa, Hpa, EptEntry, Levels, 9> {
         if (level == 2 || level == 3) wrong |= malformed_directory(entry, level);
         if (level <= 3 && entry.leaf(level)) wrong |= malformed_type(word);
         return wrong;
+    }
+    /// As RadixFormat. A usual leaf is of memory that is written back.
+    [[nodiscard]] constexpr bool usual(EptEntry entry, unsigned level) const {
+        std::uint64_t const set = EptEntry::to_table(0).word();
+        std::uint64_t const type =
+            level > 1 ? 0 : static_cast<std::uint64_t>(MemoryType::write_back) << 3;
+        std::uint64_t const clear =
+            (level > 1 ? mask(7, 3) : EptEntry::memory_type_mask) | bits_from(physical_bits);
+        return (entry.word() & (set | clear)) == (set | type);
     }
 
   private:

@@ -7,13 +7,32 @@
 
 namespace twofold {
 
+/// What a read came to, used as a std::expected is. The difference is that its members do not share
+/// their storage, so that a word which was read stays in a register: walks that must be fast read
+/// through memory that answers so.
+template <class Word, class MemoryError>
+struct Reading {
+    Word word{};
+    bool failed = false;
+    MemoryError why{};
+
+    static constexpr Reading failure(MemoryError const& why) { return {{}, true, why}; }
+    [[nodiscard]] constexpr explicit operator bool() const { return !failed; }
+    [[nodiscard]] constexpr Word operator*() const { return word; }
+    [[nodiscard]] constexpr MemoryError const& error() const { return why; }
+};
+
+template <class R, class Word, class MemoryError>
+concept ReadingOf = std::same_as<R, std::expected<Word, MemoryError>> ||
+    std::same_as<R, Reading<Word, MemoryError>>;
+
 /// Memory that can be read by `Address`: physical memory in the hypervisor, a fake in the tests,
 /// guest-physical memory that translates first in the two-dimensional walk. `read<Word>` yields the
 /// naturally aligned word at an address, or why it could not be read.
 template <class M, class Address, class Word>
 concept ReadableMemory = requires(M& memory, Address address) {
     typename M::Error;
-    { memory.template read<Word>(address) } -> std::same_as<std::expected<Word, typename M::Error>>;
+    { memory.template read<Word>(address) } -> ReadingOf<Word, typename M::Error>;
 };
 
 /// Memory that can be written as well. `write` is one store of the whole word: no reader ever sees

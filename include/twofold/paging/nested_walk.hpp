@@ -53,32 +53,36 @@ class NestedMemory {
         : ept_(ept), observe_(observe) {}
 
     [[nodiscard]] constexpr std::expected<Translation<Hpa>, Error> translate(Gpa gpa) {
-        auto const found =
-            walk(ept_.format, ept_.root, gpa, ept_.memory,
-                 [&](unsigned level, Hpa address, std::uint64_t entry) {
-                     observe_(Reference{Dimension::ept, static_cast<std::uint8_t>(level), address,
-                                        entry, gpa});
-                 });
-        if (!found)
-            return std::unexpected(
-                Error{found.error().reason, found.error().level, found.error().bits, gpa});
-        return *found;
+        auto const end = walk_ept(gpa);
+        if (!end) return std::unexpected(fault_of(end, gpa));
+        return *end.expected();
     }
 
     template <class Word>
-    [[nodiscard]] constexpr std::expected<Word, Error> read(Gpa gpa) {
-        auto const host = translate(gpa);
-        if (!host) return std::unexpected(host.error());
-        if (!host->permissions.read) {
-            return std::unexpected(
-                Error{WalkFaultReason::denied, Ept::level_of(host->page_size), 0, gpa});
-        }
-        last_ = host->address;
-        auto const word = ept_.memory.template read<Word>(host->address);
-        if (!word) return std::unexpected(Error{WalkFaultReason::unreadable, 0, 0, gpa});
-        return *word;
+    [[nodiscard, gnu::always_inline]] constexpr Reading<Word, Error> read(Gpa gpa) {
+        using Read = Reading<Word, Error>;
+        auto const end = walk_ept(gpa);
+        if (!end) [[unlikely]]
+            return Read::failure(fault_of(end, gpa));
+        if (!end.permissions.read) [[unlikely]]
+            return Read::failure({WalkFaultReason::denied, end.level, 0, gpa});
+        last_ = end.address;
+        auto const word = ept_.memory.template read<Word>(end.address);
+        if (!word) [[unlikely]]
+            return Read::failure({WalkFaultReason::unreadable, 0, 0, gpa});
+        return {*word};
     }
-
+    /// As translate, flat.
+    [[nodiscard, gnu::always_inline]] constexpr auto walk_ept(Gpa gpa) {
+        auto const observe = [&](unsigned level, Hpa address, std::uint64_t entry) {
+            observe_(
+                Reference{Dimension::ept, static_cast<std::uint8_t>(level), address, entry, gpa});
+        };
+        return detail::walk_root(ept_.format, ept_.root, gpa, ept_.memory, observe);
+    }
+    [[nodiscard]] static constexpr Error fault_of(auto const& end, Gpa gpa) {
+        return {end.reason, end.level, end.bits, gpa};
+    }
     /// Where the last read went.
     [[nodiscard]] constexpr Hpa last_address() const { return last_; }
 
@@ -122,29 +126,27 @@ walk_nested(Guest const& guest, typename Guest::Root const& guest_root, Gva gva,
             SecondDimension<Ept, HostMemory> const& ept, Observer&& observe) {
     NestedMemory<Ept, HostMemory, Observer> memory{ept, observe};
 
-    auto const first =
-        walk(guest, guest_root, gva, memory, [&](unsigned level, Gpa gpa, std::uint64_t entry) {
-            observe(Reference{Dimension::guest, static_cast<std::uint8_t>(level),
-                              memory.last_address(), entry, gpa});
-        });
-    if (!first) {
-        auto const& fault = first.error();
-        if (!fault.cause) {
+    auto const record = [&](unsigned level, Gpa gpa, std::uint64_t entry) {
+        observe(Reference{Dimension::guest, static_cast<std::uint8_t>(level), memory.last_address(),
+                          entry, gpa});
+    };
+    auto const first = detail::walk_root(guest, guest_root, gva, memory, record);
+    if (!first) [[unlikely]] {
+        if (first.reason != WalkFaultReason::unreadable) {
             return std::unexpected(
-                NestedFault{Dimension::guest, fault.reason, fault.level, fault.bits, Gpa{}, false});
+                NestedFault{Dimension::guest, first.reason, first.level, first.bits, Gpa{}, false});
         }
-        auto const& cause = *fault.cause;
+        auto const& cause = first.cause;
         return std::unexpected(
             NestedFault{Dimension::ept, cause.reason, cause.level, cause.bits, cause.gpa, true});
     }
-    auto const second = memory.translate(first->address);
-    if (!second) {
-        auto const& cause = second.error();
-        return std::unexpected(
-            NestedFault{Dimension::ept, cause.reason, cause.level, cause.bits, cause.gpa, false});
+    auto const second = memory.walk_ept(first.address);
+    if (!second) [[unlikely]] {
+        return std::unexpected(NestedFault{Dimension::ept, second.reason, second.level, second.bits,
+                                           first.address, false});
     }
-    return NestedTranslation{first->address,    second->address,    first->page_size,
-                             second->page_size, first->permissions, second->permissions};
+    return NestedTranslation{first.address,      second.address,    first.page_size(),
+                             second.page_size(), first.permissions, second.permissions};
 }
 
 } // namespace twofold

@@ -66,36 +66,113 @@ struct WalkStart {
 
 namespace detail {
 
+/// Where a walk ended, as the levels hand it on: a translation or a fault. It is flat, so that all
+/// of it stays in registers until the edge, where it becomes a std::expected. `MemoryError`: as
+/// WalkFault.
+template <class Format, class MemoryError>
+struct WalkEnd {
+    using Output = typename Format::Output;
+
+    bool found = false;
+    /// Of the leaf, or of the entry that is to blame.
+    unsigned level = 0;
+    WalkFaultReason reason = WalkFaultReason::not_present;
+    Permissions permissions{};
+    Output address{};
+    std::uint64_t leaf = 0;
+    std::uint64_t bits = 0;
+    MemoryError cause{};
+
+    static constexpr WalkEnd fault(WalkFaultReason reason, unsigned level, std::uint64_t bits = 0) {
+        WalkEnd end;
+        end.reason = reason;
+        end.level = level;
+        end.bits = bits;
+        return end;
+    }
+    static constexpr WalkEnd unreadable(unsigned level, MemoryError const& cause) {
+        WalkEnd end = fault(WalkFaultReason::unreadable, level);
+        end.cause = cause;
+        return end;
+    }
+    static constexpr WalkEnd translation(unsigned level, Output address, Permissions permissions,
+                                         std::uint64_t leaf) {
+        WalkEnd end;
+        end.found = true;
+        end.level = level;
+        end.address = address;
+        end.permissions = permissions;
+        end.leaf = leaf;
+        return end;
+    }
+
+    [[nodiscard]] constexpr explicit operator bool() const { return found; }
+    [[nodiscard]] constexpr PageSize page_size() const {
+        return level == 0 ? page_4k : Format::page_size(level);
+    }
+    [[nodiscard]] constexpr WalkFault<MemoryError> walk_fault() const {
+        WalkFault<MemoryError> fault{reason, level, bits};
+        if (reason == WalkFaultReason::unreadable) fault.cause = cause;
+        return fault;
+    }
+    [[nodiscard]] constexpr std::expected<Translation<Output>, WalkFault<MemoryError>>
+    expected() const {
+        if (!found) return std::unexpected(walk_fault());
+        return Translation<Output>{address, page_size(), permissions, leaf};
+    }
+};
+
+/// All that an entry says.
+struct EntryJudgement {
+    std::uint64_t malformed;
+    Permissions permissions;
+    bool present;
+    bool leaf;
+};
+
+/// Judges an entry that is not a usual one. A function of values: were it to take the walk's state
+/// by reference, that would have to lie in memory.
+template <PagingFormat Format>
+[[nodiscard, gnu::noinline]] constexpr EntryJudgement
+look_closer(Format format, typename Format::Word word, unsigned level) {
+    typename Format::Entry const entry{word};
+    return {format.malformed(entry, level), entry.permissions(), entry.present(),
+            format.leaf(entry, level)};
+}
+
 /// The walk from the table at `table` down, `Level` being that of its entries. One instance a
 /// level, so that all that depends on the level is a constant.
 template <unsigned Level, PagingFormat Format, class Memory, class Observer>
-[[nodiscard, gnu::always_inline]] constexpr std::expected<Translation<typename Format::Output>,
-                                                          WalkFault<typename Memory::Error>>
+[[nodiscard, gnu::always_inline]] constexpr WalkEnd<Format, typename Memory::Error>
 walk_level(Format const& format, typename Format::Output table, Permissions permissions,
            typename Format::Input input, Memory& memory, Observer& observe) {
+    using End = WalkEnd<Format, typename Memory::Error>;
     if constexpr (Level == 0) {
-        return Translation<typename Format::Output>{typename Format::Output{input.value()}, page_4k,
-                                                    permissions, 0};
+        return End::translation(0, typename Format::Output{input.value()}, permissions, 0);
     } else {
         using Word = typename Format::Word;
-        using Fault = WalkFault<typename Memory::Error>;
         auto const address = table + std::uint64_t{Format::index(input, Level)} * sizeof(Word);
         auto const word = memory.template read<Word>(address);
-        if (!word)
-            return std::unexpected(Fault{WalkFaultReason::unreadable, Level, 0, word.error()});
+        if (!word) [[unlikely]]
+            return End::unreadable(Level, word.error());
         observe(Level, address, std::uint64_t{*word});
 
         typename Format::Entry const entry{*word};
-        if (!entry.present()) return std::unexpected(Fault{WalkFaultReason::not_present, Level});
-        if (auto const bits = format.malformed(entry, Level)) {
-            return std::unexpected(Fault{WalkFaultReason::malformed, Level, bits});
+        bool leaf = Level == 1;
+        // A usual entry goes on, and forbids nothing: one comparison is all that it takes.
+        if (!format.usual(entry, Level)) [[unlikely]] {
+            EntryJudgement const judged = look_closer(format, *word, Level);
+            if (!judged.present) return End::fault(WalkFaultReason::not_present, Level);
+            if (judged.malformed != 0)
+                return End::fault(WalkFaultReason::malformed, Level, judged.malformed);
+            permissions = permissions & judged.permissions;
+            leaf = judged.leaf;
         }
-        permissions = permissions & entry.permissions();
-        if (format.leaf(entry, Level)) {
+        if (leaf) {
             PageSize const size = Format::page_size(Level);
-            return Translation<typename Format::Output>{
-                typename Format::Output{entry.frame(size) + input.offset_in(size.bytes())}, size,
-                permissions, *word};
+            return End::translation(
+                Level, typename Format::Output{entry.frame(size) + input.offset_in(size.bytes())},
+                permissions, *word);
         }
         return walk_level<Level - 1>(format, typename Format::Output{entry.table()}, permissions,
                                      input, memory, observe);
@@ -114,6 +191,17 @@ enter_walk(Format const& format, WalkStart<typename Format::Output> const& start
     return walk_level<Level>(format, start.table, start.permissions, input, memory, observe);
 }
 
+/// The whole walk of `input`, from the root.
+template <PagingFormat Format, class Memory, class Observer>
+[[nodiscard, gnu::always_inline]] constexpr auto
+walk_root(Format const& format, typename Format::Root const& root, typename Format::Input input,
+          Memory& memory, Observer& observe) {
+    auto const table = Format::top_table(root, input);
+    using End = WalkEnd<Format, typename Memory::Error>;
+    if (!table) return End::fault(WalkFaultReason::not_present, Format::levels + 1);
+    return walk_level<Format::levels>(format, *table, Permissions::all(), input, memory, observe);
+}
+
 } // namespace detail
 
 /// Walks `input` from `start`, calling `observe(level, address of the entry, entry)` for each entry
@@ -125,7 +213,7 @@ template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
                                       WalkFault<typename Memory::Error>>
 walk_from(Format const& format, WalkStart<typename Format::Output> const& start,
           typename Format::Input input, Memory& memory, Observer&& observe = {}) {
-    return detail::enter_walk<Format::levels>(format, start, input, memory, observe);
+    return detail::enter_walk<Format::levels>(format, start, input, memory, observe).expected();
 }
 
 /// The whole walk of `input`, from the root, as walk_from.
@@ -134,13 +222,7 @@ template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
                                       WalkFault<typename Memory::Error>>
 walk(Format const& format, typename Format::Root const& root, typename Format::Input input,
      Memory& memory, Observer&& observe = {}) {
-    auto const table = Format::top_table(root, input);
-    if (!table) {
-        return std::unexpected(
-            WalkFault<typename Memory::Error>{WalkFaultReason::not_present, Format::levels + 1});
-    }
-    return detail::walk_level<Format::levels>(format, *table, Permissions::all(), input, memory,
-                                              observe);
+    return detail::walk_root(format, root, input, memory, observe).expected();
 }
 
 } // namespace twofold
