@@ -2,6 +2,7 @@
 // paging-structure cache is made of.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -27,52 +28,81 @@ struct Geometry {
 
 /// Maps keys that are not 0 to values. What is found or put in becomes the most recently used of
 /// its set; what is put in takes the place of the least recently used, or of one that was erased.
+///
+/// This is the inner loop of every simulation, so it is laid out for few instructions: a set is a
+/// row of slots, found by a rotation and a mask; its slots are compared four at a time; and the
+/// time of a slot's last use has the slot's own place in its low bits, so that the minimum of the
+/// times is the place of the victim.
 template <class Value, std::uint32_t MostEntries>
 class AssociativeCache {
+    struct Slot;
+
   public:
     static constexpr std::uint32_t most_entries = MostEntries;
+    /// The slots that an address may be kept in.
+    using Set = Slot*;
 
     /// `geometry` must be valid for `most_entries`.
     constexpr explicit AssociativeCache(Geometry geometry = {}) { reshape(geometry); }
     /// Before anything is put in.
     constexpr void reshape(Geometry geometry) {
-        set_mask_ = geometry.sets - 1;
         ways_ = geometry.ways;
-        row_ = geometry.ways == 0 ? unrolled : (geometry.ways + unrolled - 1) / unrolled * unrolled;
+        compared_ = std::max(1U, (geometry.ways + unrolled - 1) / unrolled) * unrolled *
+                    std::uint32_t{sizeof(Slot)};
+        row_shift_ = static_cast<std::uint32_t>(std::bit_width(compared_ - 1U));
+        set_mask_ = std::uint64_t{geometry.sets - 1} << row_shift_;
+        for (std::uint32_t set = 0; set < geometry.sets; ++set)
+            for (std::uint32_t place = 0; place < compared_; place += sizeof(Slot))
+                at_place(at_place(slots_.data(), std::size_t{set} << row_shift_), place)->last_use =
+                    place < geometry.ways * sizeof(Slot) ? place : never_oldest;
     }
 
     [[nodiscard]] constexpr bool exists() const { return ways_ != 0; }
 
-    /// `index` selects the set by its low bits.
-    [[nodiscard, gnu::always_inline]] constexpr Value* find(std::uint64_t key,
-                                                            std::uint64_t index) {
-        // A set has `unrolled` slots at least, so that the loop need not look before it begins.
-        Slot* slot = set_of(index);
-        Slot const* const end = slot + row_;
-        do {
-            for (std::uint32_t at = 0; at < unrolled; ++at)
-                if (slot[at].key == key) return used(slot[at]);
-            slot += unrolled;
-        } while (slot != end);
+    /// What set_of takes to select a set by the bits of an address from `shift` up.
+    [[nodiscard]] constexpr std::uint32_t rotation(unsigned shift) const {
+        return (shift - row_shift_) & 63;
+    }
+    [[nodiscard, gnu::always_inline]] constexpr Set set_of(std::uint64_t address,
+                                                           std::uint32_t rotation) {
+        return at_place(slots_.data(), std::rotr(address, static_cast<int>(rotation)) & set_mask_);
+    }
+
+    [[nodiscard, gnu::always_inline]] constexpr Value* find_in(Set set, std::uint64_t key) {
+        if (Slot* const slot = find_among_four(key, set, 0)) return &slot->value;
+        for (std::uint64_t place = 4 * sizeof(Slot); place != compared_; place += 4 * sizeof(Slot))
+            if (Slot* const slot = find_among_four(key, at_place(set, place), place))
+                return &slot->value;
         return nullptr;
     }
-
-    /// `key` must not be in the cache.
-    constexpr void insert(std::uint64_t key, std::uint64_t index, Value const& value) {
-        if (ways_ == 0) return;
-        Slot* const set = set_of(index);
-        Slot* oldest = set;
-        for (Slot* slot = set + 1; slot != set + ways_; ++slot)
-            if (slot->last_use < oldest->last_use) oldest = slot;
-        oldest->key = key;
-        oldest->value = value;
-        oldest->last_use = ++clock_;
+    /// `key` must not be in the set.
+    [[gnu::always_inline]] constexpr void insert_in(Set set, std::uint64_t key,
+                                                    Value const& value) {
+        if (ways_ == 0) [[unlikely]]
+            return;
+        std::uint64_t oldest = oldest_of_four(set);
+        for (std::uint64_t place = 4 * sizeof(Slot); place != compared_; place += 4 * sizeof(Slot))
+            oldest = std::min(oldest, oldest_of_four(at_place(set, place)));
+        std::uint64_t const place = oldest & place_mask;
+        Slot* const slot = at_place(set, place);
+        slot->key = key;
+        slot->value = value;
+        use(*slot, place);
+    }
+    constexpr void erase_in(Set set, std::uint64_t key) {
+        for (std::uint32_t place = 0; place != compared_; place += sizeof(Slot))
+            if (at_place(set, place)->key == key) forget(*at_place(set, place));
     }
 
+    /// The same, with the set selected by the low bits of `index`.
+    [[nodiscard]] constexpr Value* find(std::uint64_t key, std::uint64_t index) {
+        return find_in(set_of(index, rotation(0)), key);
+    }
+    constexpr void insert(std::uint64_t key, std::uint64_t index, Value const& value) {
+        insert_in(set_of(index, rotation(0)), key, value);
+    }
     constexpr void erase(std::uint64_t key, std::uint64_t index) {
-        Slot* const set = set_of(index);
-        for (Slot* slot = set; slot != set + ways_; ++slot)
-            if (slot->key == key) forget(*slot);
+        erase_in(set_of(index, rotation(0)), key);
     }
 
     /// Drops the entries for which `drop(key, value)` holds.
@@ -92,32 +122,66 @@ class AssociativeCache {
     }
 
   private:
-    /// A row of slots is a whole number of these: those beyond the ways have key 0 for ever.
+    /// Rows have a whole number of fours: slots beyond the ways have key 0 for ever.
     static constexpr std::uint32_t unrolled = 4;
 
-    struct Slot {
+    struct Contents {
         std::uint64_t key = 0;
-        /// By the clock of uses; 0: free, so that it is taken first.
+        /// By the clock of uses, and in the low bits where in its row the slot lies, in bytes. The
+        /// clock reads 0 in a free slot, so that it is taken first.
         std::uint64_t last_use = 0;
         Value value{};
     };
+    struct alignas(std::bit_ceil(sizeof(Contents))) Slot : Contents {};
 
-    constexpr Slot* set_of(std::uint64_t index) {
-        return slots_.data() + (index & set_mask_) * row_;
+    static constexpr std::uint64_t place_mask = (std::uint64_t{256} * sizeof(Slot)) - 1;
+    static constexpr std::uint64_t tick = place_mask + 1;
+    /// Of the slots beyond the ways.
+    static constexpr std::uint64_t never_oldest = ~std::uint64_t{0};
+
+    /// By bytes: a multiplication by the size of a slot, and the division before it, cost more.
+    [[gnu::always_inline]] static constexpr Slot* at_place(Slot* row, std::size_t bytes) {
+        if
+            consteval { return row + bytes / sizeof(Slot); }
+        else {
+            return reinterpret_cast<Slot*>(reinterpret_cast<std::byte*>(row) + bytes);
+        }
     }
-    [[gnu::always_inline]] constexpr Value* used(Slot& slot) {
-        slot.last_use = ++clock_;
-        return &slot.value;
+    [[gnu::always_inline]] constexpr Slot* use(Slot& slot, std::uint64_t place) {
+        clock_ += tick;
+        slot.last_use = clock_ + place;
+        return &slot;
     }
-    static constexpr void forget(Slot& slot) { slot = {}; }
+    /// Written out, not a loop: compilers leave short loops as they are.
+    [[gnu::always_inline]] constexpr Slot* find_among_four(std::uint64_t key, Slot* slot,
+                                                           std::uint64_t place) {
+        if (slot[0].key == key) return use(slot[0], place);
+        if (slot[1].key == key) return use(slot[1], place + sizeof(Slot));
+        if (slot[2].key == key) return use(slot[2], place + 2 * sizeof(Slot));
+        if (slot[3].key == key) return use(slot[3], place + 3 * sizeof(Slot));
+        return nullptr;
+    }
+    [[gnu::always_inline]] static constexpr std::uint64_t oldest_of_four(Slot const* slot) {
+        return std::min(std::min(slot[0].last_use, slot[1].last_use),
+                        std::min(slot[2].last_use, slot[3].last_use));
+    }
+    static constexpr void forget(Slot& slot) {
+        slot.key = 0;
+        slot.value = {};
+        slot.last_use &= place_mask;
+    }
     constexpr std::span<Slot> slots() {
-        return std::span{slots_}.first((std::size_t{set_mask_} + 1) * row_);
+        return std::span{slots_}.first((set_mask_ + (std::uint64_t{1} << row_shift_)) /
+                                       sizeof(Slot));
     }
 
+    /// In bytes, as are all measures of rows.
     std::uint64_t set_mask_ = 0;
-    std::uint64_t ways_ = 0;
-    std::uint64_t row_ = unrolled;
     std::uint64_t clock_ = 0;
+    /// The slots of a row that are looked at, and the logarithm of what rows lie apart.
+    std::uint32_t compared_ = 0;
+    std::uint32_t row_shift_ = 0;
+    std::uint32_t ways_ = 0;
     /// Room for the longest rows: of one way each.
     std::array<Slot, std::size_t{MostEntries} * unrolled> slots_{};
 };

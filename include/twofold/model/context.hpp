@@ -20,7 +20,7 @@ struct Context {
     friend constexpr bool operator==(Context const&, Context const&) = default;
 };
 
-/// A tag's number, for keys: 1 to `most_tags`.
+/// A tag's number as it stands in keys: a multiple of 4, from 4 to 4 * `most_tags`.
 using TagNumber = std::uint16_t;
 inline constexpr TagNumber most_tags = 255;
 
@@ -31,13 +31,16 @@ class TagTable {
     /// The number of `tag`, new or not. None when all numbers are given: what was cached under them
     /// must go, then forget_all.
     [[nodiscard]] constexpr std::optional<TagNumber> number(Tag const& tag) {
-        for (TagNumber at = 0; at < count_; ++at)
-            if (tags_[at] == tag) return static_cast<TagNumber>(at + 1);
-        if (count_ == most_tags) return std::nullopt;
-        tags_[count_++] = tag;
-        return count_;
+        TagNumber at = 0;
+        while (at < count_ && tags_[at] != tag)
+            ++at;
+        if (at == most_tags) return std::nullopt;
+        if (at == count_) tags_[count_++] = tag;
+        return static_cast<TagNumber>((at + 1) * 4);
     }
-    [[nodiscard]] constexpr Tag const& tag(TagNumber number) const { return tags_[number - 1U]; }
+    [[nodiscard]] constexpr Tag const& tag(TagNumber number) const {
+        return tags_[number / 4U - 1];
+    }
     constexpr void forget_all() { count_ = 0; }
 
   private:
@@ -50,12 +53,12 @@ class TagTable {
 namespace cache_key {
 
 constexpr std::uint64_t low_bits(TagNumber tag, unsigned size_code) {
-    return std::uint64_t{tag} << 2 | size_code;
+    return std::uint64_t{tag} | size_code;
 }
 constexpr std::uint64_t make(std::uint64_t address, unsigned shift, std::uint64_t low_bits) {
     return (address & ~(bit(shift) - 1)) | low_bits;
 }
-constexpr TagNumber tag(std::uint64_t key) { return static_cast<TagNumber>(field(key, 11, 2)); }
+constexpr TagNumber tag(std::uint64_t key) { return static_cast<TagNumber>(key & mask(11, 2)); }
 constexpr unsigned size_code(std::uint64_t key) { return static_cast<unsigned>(key & 3); }
 /// Whether the region of 2^`shift` bytes contains `address`.
 constexpr bool covers(std::uint64_t key, unsigned shift, std::uint64_t address) {
@@ -64,6 +67,6 @@ constexpr bool covers(std::uint64_t key, unsigned shift, std::uint64_t address) 
 
 } // namespace cache_key
 
-static_assert(most_tags <= mask(9, 0));
+static_assert(most_tags * 4 <= mask(11, 2));
 
 } // namespace twofold

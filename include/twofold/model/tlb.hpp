@@ -39,18 +39,19 @@ using TlbShape = std::array<TlbArrayShape, most_tlb_arrays>;
 class AllowedAccesses {
   public:
     constexpr AllowedAccesses() = default;
+    /// Permissions lie a byte each in memory: the multiplication moves their bits side by side.
     constexpr AllowedAccesses(Permissions permissions)
-        : flags_(std::bit_cast<std::uint32_t>(permissions)) {}
+        : flags_(std::bit_cast<std::uint32_t>(permissions) * 0x0020'4081 >> 21 & 0xf) {}
 
     [[nodiscard]] constexpr bool allow(Access access) const {
-        return (flags_ >> (8 * static_cast<unsigned>(access)) & 1) != 0;
+        return (flags_ >> static_cast<unsigned>(access) & 1) != 0;
     }
     [[nodiscard]] constexpr Permissions permissions() const {
-        return std::bit_cast<Permissions>(flags_);
+        return std::bit_cast<Permissions>(flags_ * 0x0020'4081 & 0x0101'0101);
     }
 
   private:
-    /// As Permissions lie in memory, a byte each.
+    /// A bit for each kind of access, at its number; bit 3: user.
     std::uint32_t flags_ = 0;
 };
 static_assert(AllowedAccesses{Permissions{.write = true}}.allow(Access::write) &&
@@ -86,6 +87,7 @@ class TlbLevel {
             places_[0][code] = place_of(code, false);
             places_[1][code] = place_of(code, true);
         }
+        data_.list[0].array = instruction_.list[0].array = &arrays_[0];
     }
 
     TlbLevel(TlbLevel const&) = delete;
@@ -95,13 +97,14 @@ class TlbLevel {
     [[nodiscard, gnu::always_inline]] constexpr TlbEntry* find(Gva gva, Access access,
                                                                TagNumber tag) {
         Probes& probes = access == Access::execute ? instruction_ : data_;
-        // The list ends with a probe of no array.
-        for (Probe const* probe = probes.list.data(); probe->array != nullptr; ++probe) {
+        // The list ends with a probe of no array, and begins with one that may be of an empty one.
+        Probe const* probe = probes.list.data();
+        do {
             std::uint64_t const key =
                 (gva.value() & probe->page_mask) | cache_key::low_bits(tag, probe->size_code);
-            if (TlbEntry* const found = probe->array->find(key, gva.value() >> probe->shift))
-                return found;
-        }
+            auto const set = probe->array->set_of(gva.value(), probe->rotation);
+            if (TlbEntry* const found = probe->array->find_in(set, key)) return found;
+        } while ((++probe)->array != nullptr);
         return nullptr;
     }
 
@@ -111,9 +114,9 @@ class TlbLevel {
         Place const place = places_[access == Access::execute ? 1 : 0][code_of(fill.size)];
         if (place.array == nullptr) return;
         std::uint64_t const offsets = bit(place.shift) - 1;
-        place.array->insert(
+        place.array->insert_in(
+            place.array->set_of(fill.gva.value(), place.rotation),
             (fill.gva.value() & ~offsets) | cache_key::low_bits(tag, place.size_code),
-            fill.gva.value() >> place.shift,
             {Hpa{fill.hpa.value() & ~offsets}, fill.allowed, PageSize{place.shift}});
         if (!probed_[place.size_code]) [[unlikely]]
             add_probes(place.size_code);
@@ -124,9 +127,9 @@ class TlbLevel {
         for (Probes const* const probes : {&data_, &instruction_}) {
             for (unsigned at = 0; at < probes->count; ++at) {
                 Probe const& probe = probes->list[at];
-                probe.array->erase((gva.value() & probe.page_mask) |
-                                       cache_key::low_bits(tag, probe.size_code),
-                                   gva.value() >> probe.shift);
+                probe.array->erase_in(probe.array->set_of(gva.value(), probe.rotation),
+                                      (gva.value() & probe.page_mask) |
+                                          cache_key::low_bits(tag, probe.size_code));
             }
         }
     }
@@ -151,7 +154,7 @@ class TlbLevel {
     struct Probe {
         std::uint64_t page_mask = 0;
         Array* array = nullptr;
-        std::uint32_t shift = 0;
+        std::uint32_t rotation = 0;
         std::uint32_t size_code = 0;
     };
     /// The places that hold, or held, something: the others need no look.
@@ -164,6 +167,7 @@ class TlbLevel {
     struct Place {
         Array* array = nullptr;
         std::uint32_t shift = 0;
+        std::uint32_t rotation = 0;
         std::uint32_t size_code = 0;
     };
     static constexpr unsigned code_of(PageSize size) {
@@ -175,7 +179,8 @@ class TlbLevel {
                 TlbArrayShape const& array = shape_[at];
                 if (array.geometry.ways != 0 && array.holds(smaller) &&
                     (instruction ? array.instructions : array.data))
-                    return {&arrays_[at], tlb_page_sizes[smaller].shift(), smaller};
+                    return {&arrays_[at], tlb_page_sizes[smaller].shift(),
+                            arrays_[at].rotation(tlb_page_sizes[smaller].shift()), smaller};
             }
         }
         return {};
@@ -186,7 +191,7 @@ class TlbLevel {
         unsigned const shift = tlb_page_sizes[code].shift();
         for (unsigned at = 0; at < most_tlb_arrays; ++at) {
             if (shape_[at].geometry.ways == 0 || !shape_[at].holds(code)) continue;
-            Probe const probe{~(bit(shift) - 1), &arrays_[at], shift, code};
+            Probe const probe{~(bit(shift) - 1), &arrays_[at], arrays_[at].rotation(shift), code};
             if (shape_[at].instructions) instruction_.list[instruction_.count++] = probe;
             if (shape_[at].data) data_.list[data_.count++] = probe;
         }

@@ -148,7 +148,7 @@ class TranslationCaches {
     TagTable<Context> tags_;
     TagTable<Hpa> ept_tags_;
     Context context_;
-    TagNumber tag_ = 1;
+    TagNumber tag_ = 0;
     TagNumber ept_tag_ = 0;
 };
 
