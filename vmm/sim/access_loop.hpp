@@ -22,16 +22,18 @@ class ReferenceObserver {
     explicit ReferenceObserver(bool data_caches)
         : data_caches_(data_caches ? std::make_unique<DataCaches>(DataCacheShape{}) : nullptr) {}
 
-    void operator()(Reference const& reference) {
+    [[gnu::always_inline]] void operator()(Reference const& reference) {
         counts_(reference);
         if (data_caches_ != nullptr) [[unlikely]]
-            ++found_in_[data_caches_->touch(reference.address)];
+            look_up(reference.address);
     }
     [[nodiscard]] TentativeCounts& counts() { return counts_; }
     [[nodiscard]] DataCaches* data_caches() { return data_caches_.get(); }
     [[nodiscard]] auto const& found_in() const { return found_in_; }
 
   private:
+    [[gnu::noinline]] void look_up(Hpa address) { ++found_in_[data_caches_->touch(address)]; }
+
     TentativeCounts counts_;
     std::unique_ptr<DataCaches> data_caches_;
     std::array<std::uint64_t, data_cache_levels + 1> found_in_{};
@@ -53,7 +55,8 @@ class AccessLoop {
         if (observer_.data_caches() != nullptr || remap_every_ != 0) return run_slowly(batch);
         for (TraceAccess const& one : batch) {
             Outcome const outcome = model_.access(one.gva, one.access, observer_);
-            if (outcome != Outcome::first_level_hit) settle(outcome, one);
+            if (outcome != Outcome::first_level_hit) [[unlikely]]
+                settle(outcome, one);
         }
     }
     [[nodiscard]] SimulationResult result() {
@@ -68,18 +71,23 @@ class AccessLoop {
     /// Far more attempts than a walk has entries: what does not settle in so many never will.
     static constexpr unsigned most_faults = 128;
 
-    void settle(Outcome outcome, TraceAccess const& one) {
-        for (unsigned faults = 0; outcome == Outcome::faulted; ++faults) {
-            if (faults == most_faults)
-                throw Failure{"an access faults again and again: its page tables are not sound"};
-            observer_.counts().drop();
-            tables_.fill(model_.fault(), one.gva, result_);
-            outcome = model_.access(one.gva, one.access, observer_);
-        }
+    [[gnu::always_inline]] void settle(Outcome outcome, TraceAccess const& one) {
+        if (outcome == Outcome::faulted) [[unlikely]]
+            outcome = resolve(one);
         if (outcome == Outcome::second_level_hit) ++result_.second_level_hits;
         if (outcome != Outcome::walked) return;
         ++result_.walks;
         observer_.counts().keep();
+    }
+    /// Repeats an access that faulted until it does not.
+    [[gnu::noinline]] Outcome resolve(TraceAccess const& one) {
+        for (unsigned faults = 0; faults < most_faults; ++faults) {
+            observer_.counts().drop();
+            tables_.fill(model_.fault(), one.gva, result_);
+            Outcome const outcome = model_.access(one.gva, one.access, observer_);
+            if (outcome != Outcome::faulted) return outcome;
+        }
+        throw Failure{"an access faults again and again: its page tables are not sound"};
     }
     void run_slowly(std::span<TraceAccess const> batch) {
         for (TraceAccess const& one : batch) {

@@ -75,14 +75,12 @@ class AssociativeCache {
                 return &slot->value;
         return nullptr;
     }
-    /// `key` must not be in the set.
+    /// `key` must not be in the set, and the cache must exist.
     [[gnu::always_inline]] constexpr void insert_in(Set set, std::uint64_t key,
                                                     Value const& value) {
-        if (ways_ == 0) [[unlikely]]
-            return;
-        std::uint64_t oldest = oldest_of_four(set);
+        std::uint64_t oldest = oldest_of_four(never_oldest, set);
         for (std::uint64_t place = 4 * sizeof(Slot); place != compared_; place += 4 * sizeof(Slot))
-            oldest = std::min(oldest, oldest_of_four(at_place(set, place)));
+            oldest = oldest_of_four(oldest, at_place(set, place));
         std::uint64_t const place = oldest & place_mask;
         Slot* const slot = at_place(set, place);
         slot->key = key;
@@ -99,7 +97,7 @@ class AssociativeCache {
         return find_in(set_of(index, rotation(0)), key);
     }
     constexpr void insert(std::uint64_t key, std::uint64_t index, Value const& value) {
-        insert_in(set_of(index, rotation(0)), key, value);
+        if (exists()) insert_in(set_of(index, rotation(0)), key, value);
     }
     constexpr void erase(std::uint64_t key, std::uint64_t index) {
         erase_in(set_of(index, rotation(0)), key);
@@ -161,9 +159,12 @@ class AssociativeCache {
         if (slot[3].key == key) return use(slot[3], place + 3 * sizeof(Slot));
         return nullptr;
     }
-    [[gnu::always_inline]] static constexpr std::uint64_t oldest_of_four(Slot const* slot) {
-        return std::min(std::min(slot[0].last_use, slot[1].last_use),
-                        std::min(slot[2].last_use, slot[3].last_use));
+    [[gnu::always_inline]] static constexpr std::uint64_t oldest_of_four(std::uint64_t oldest,
+                                                                         Slot const* slot) {
+        oldest = slot[0].last_use < oldest ? slot[0].last_use : oldest;
+        oldest = slot[1].last_use < oldest ? slot[1].last_use : oldest;
+        oldest = slot[2].last_use < oldest ? slot[2].last_use : oldest;
+        return slot[3].last_use < oldest ? slot[3].last_use : oldest;
     }
     static constexpr void forget(Slot& slot) {
         slot.key = 0;

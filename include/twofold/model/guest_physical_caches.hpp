@@ -5,7 +5,6 @@
 #include <twofold/model/tlb.hpp>
 
 #include <cstdint>
-#include <optional>
 
 namespace twofold {
 
@@ -23,35 +22,25 @@ class GuestPhysicalCaches {
     constexpr explicit GuestPhysicalCaches(GuestPhysicalShape const& shape)
         : nested_tlb_(shape.nested_tlb), structures_(shape.structures) {}
 
-    /// Where a gpa itself lies, and the page that it lies on.
-    struct Found {
-        Hpa hpa;
-        PageSize size;
-        Permissions permissions;
-    };
-    [[nodiscard]] constexpr std::optional<Found> find(Gpa gpa, TagNumber tag) {
-        for (unsigned code = 0; code < tlb_page_sizes.size(); ++code) {
-            if (!sizes_seen_[code]) continue;
-            PageSize const size = tlb_page_sizes[code];
-            auto const key =
-                cache_key::make(gpa.value(), size.shift(), cache_key::low_bits(tag, code));
-            if (auto const* const entry = nested_tlb_.find(key, gpa.value() >> size.shift()))
-                return Found{entry->page + gpa.offset_in(size.bytes()), size,
-                             entry->allowed.permissions()};
-        }
-        return std::nullopt;
+    /// Where the page of a gpa lies; null if that is not known.
+    [[nodiscard, gnu::always_inline]] constexpr TlbEntry const* find(Gpa gpa, TagNumber tag) {
+        if (sizes_seen_[0])
+            if (auto const* const entry = find_page(gpa, tag, 0)) return entry;
+        if (sizes_seen_[1])
+            if (auto const* const entry = find_page(gpa, tag, 1)) return entry;
+        return sizes_seen_[2] ? find_page(gpa, tag, 2) : nullptr;
     }
-    /// Keeps what `find` did not find.
-    constexpr void insert(Gpa gpa, TagNumber tag, Translation<Hpa> const& found) {
-        unsigned code = 0;
-        while (tlb_page_sizes[code] != found.page_size)
-            if (++code == tlb_page_sizes.size()) return;
+    /// Keeps what `find` did not find: a page of one of tlb_page_sizes.
+    [[gnu::always_inline]] constexpr void insert(Gpa gpa, TagNumber tag, Hpa hpa, PageSize size,
+                                                 AllowedAccesses allowed) {
+        if (!nested_tlb_.exists()) return;
+        unsigned const code = size == page_4k ? 0 : size == page_2m ? 1 : 2;
+        unsigned const shift = size.shift();
         sizes_seen_[code] = true;
-        unsigned const shift = found.page_size.shift();
-        nested_tlb_.insert(cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, code)),
-                           gpa.value() >> shift,
-                           {found.address.aligned_down(bit(shift)),
-                            AllowedAccesses{found.permissions}, found.page_size});
+        nested_tlb_.insert_in(
+            nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(shift)),
+            cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, code)),
+            {hpa.aligned_down(bit(shift)), allowed, size, static_cast<std::uint8_t>(code)});
     }
 
     [[nodiscard]] constexpr StructureCaches<Hpa>& structures() { return structures_; }
@@ -80,6 +69,14 @@ class GuestPhysicalCaches {
     }
 
   private:
+    [[gnu::always_inline]] constexpr TlbEntry const* find_page(Gpa gpa, TagNumber tag,
+                                                               unsigned code) {
+        unsigned const shift = tlb_page_sizes[code].shift();
+        return nested_tlb_.find_in(
+            nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(shift)),
+            cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, code)));
+    }
+
     template <class Predicate>
     constexpr void erase_if(Predicate&& drop) {
         nested_tlb_.erase_if([&](std::uint64_t key, TlbEntry const&) {

@@ -5,7 +5,6 @@
 #include <twofold/model/translation_caches.hpp>
 
 #include <cstdint>
-#include <expected>
 
 namespace twofold {
 
@@ -19,41 +18,36 @@ struct NativeSpace {
 
     /// As NestedSpace::walk.
     template <class Observer>
-    [[nodiscard]] constexpr std::expected<SpaceTranslation, NestedFault>
-    walk(Gva gva, TranslationCaches& caches, Observer&& observe) const {
+    [[nodiscard, gnu::always_inline]] constexpr SpaceWalk walk(Gva gva, TranslationCaches& caches,
+                                                               Observer& observe) const {
         auto const top = Format::top_table(root, gva);
-        if (!top) return fault({WalkFaultReason::not_present, Format::levels + 1});
+        if (!top) return fault(WalkFaultReason::not_present, Format::levels + 1, 0);
         WalkStart<Hpa> start{*top, Format::levels};
         auto& structures = caches.structures();
         if (auto const hit = structures.template find<Format>(gva, caches.tag()); hit.level != 0)
             start = {hit.entry->host, hit.level - 1, hit.entry->permissions};
-        auto allowed = start.permissions;
-        auto const found = walk_from(
-            format, start, gva, memory, [&](unsigned level, Hpa address, std::uint64_t entry) {
-                if (level != start.level) {
-                    Hpa const table = address.aligned_down(page_4k.bytes());
-                    structures.template insert<Format>(level + 1, gva, caches.tag(),
-                                                       {Gpa{table.value()}, table, allowed});
-                }
-                allowed =
-                    allowed &
-                    typename Format::Entry{static_cast<typename Format::Word>(entry)}.permissions();
-                observe(Reference{Dimension::guest, static_cast<std::uint8_t>(level), address,
-                                  entry, Gpa{address.value()}});
-            });
-        if (!found) return fault(found.error());
-        return SpaceTranslation{{gva, found->address, found->page_size, found->permissions},
-                                Gpa{found->address.value()},
-                                found->permissions,
-                                found->page_size,
-                                found->page_size};
+        auto const read = [&] [[gnu::always_inline]] (unsigned level, Hpa address,
+                                                      std::uint64_t entry, Permissions above) {
+            if (level != start.level) {
+                Hpa const table = address.aligned_down(page_4k.bytes());
+                structures.template insert<Format>(level + 1, gva, caches.tag(),
+                                                   {Gpa{table.value()}, table, above});
+            }
+            observe(Reference{Dimension::guest, static_cast<std::uint8_t>(level), address, entry,
+                              Gpa{address.value()}});
+        };
+        auto const end = detail::walk_level<Format::levels>(format, start, gva, memory, read);
+        if (!end) return fault(end.reason, end.level, end.bits);
+        return SpaceWalk::to({{gva, end.address, end.page_size(), end.permissions},
+                              Gpa{end.address.value()},
+                              end.permissions,
+                              end.page_size(),
+                              end.page_size()});
     }
 
   private:
-    using Fault = WalkFault<typename HostMemory::Error>;
-    static constexpr std::unexpected<NestedFault> fault(Fault const& why) {
-        return std::unexpected(
-            NestedFault{Dimension::guest, why.reason, why.level, why.bits, Gpa{}, false});
+    static constexpr SpaceWalk fault(WalkFaultReason why, unsigned level, std::uint64_t bits) {
+        return SpaceWalk::ended({Dimension::guest, why, level, bits, Gpa{}, false});
     }
 };
 

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <expected>
 #include <optional>
 
 namespace twofold {
@@ -27,55 +26,68 @@ class CachedGuestMemory {
     /// Where the last read went.
     [[nodiscard]] constexpr Hpa last_address() const { return last_; }
 
-    [[nodiscard]] constexpr std::expected<GuestPhysicalCaches::Found, Error> translate(Gpa gpa) {
+    /// Where a gpa lies. Small, so that it comes back in registers; why there is nothing, `fault`
+    /// says.
+    struct Located {
+        Hpa hpa;
+        AllowedAccesses allowed;
+        PageSize size = page_4k;
+        bool found = false;
+    };
+    [[nodiscard, gnu::noinline]] constexpr Located translate(Gpa gpa) {
         auto& cached = caches_.guest_physical();
-        if (auto const hit = cached.find(gpa, caches_.ept_tag())) return *hit;
-        auto const found = walk_ept(gpa);
-        if (!found) {
-            auto const& fault = found.error();
-            return std::unexpected(Error{fault.reason, fault.level, fault.bits, gpa});
+        if (auto const* const hit = cached.find(gpa, caches_.ept_tag()))
+            return {hit->page + gpa.offset_in(hit->size.bytes()), hit->allowed, hit->size, true};
+        auto const end = walk_ept(gpa);
+        if (!end) [[unlikely]] {
+            fault_ = {end.reason, end.level, end.bits, gpa};
+            return {};
         }
-        cached.insert(gpa, caches_.ept_tag(), *found);
-        return GuestPhysicalCaches::Found{found->address, found->page_size, found->permissions};
+        Located const located{end.address, end.permissions, end.page_size(), true};
+        cached.insert(gpa, caches_.ept_tag(), located.hpa, located.size, located.allowed);
+        return located;
     }
+    /// Why the last translate found nothing.
+    [[nodiscard]] constexpr Error const& fault() const { return fault_; }
 
     template <class Word>
-    [[nodiscard]] constexpr std::expected<Word, Error> read(Gpa gpa) {
+    [[nodiscard, gnu::always_inline]] constexpr Reading<Word, Error> read(Gpa gpa) {
+        using Read = Reading<Word, Error>;
         if (known_table_) {
             last_ = *known_table_ + gpa.offset_in(page_4k.bytes());
             known_table_.reset();
         } else {
-            auto const host = translate(gpa);
-            if (!host) return std::unexpected(host.error());
-            if (!host->permissions.read)
-                return std::unexpected(
-                    Error{WalkFaultReason::denied, Ept::level_of(host->size), 0, gpa});
-            last_ = host->hpa;
+            Located const host = translate(gpa);
+            if (!host.found) [[unlikely]]
+                return Read::failure(fault_);
+            if (!host.allowed.allow(Access::read)) [[unlikely]]
+                return Read::failure({WalkFaultReason::denied, Ept::level_of(host.size), 0, gpa});
+            last_ = host.hpa;
         }
         auto const word = ept_.memory.template read<Word>(last_);
-        if (!word) return std::unexpected(Error{WalkFaultReason::unreadable, 0, 0, gpa});
-        return *word;
+        if (!word) [[unlikely]]
+            return Read::failure({WalkFaultReason::unreadable, 0, 0, gpa});
+        return {*word};
     }
 
   private:
-    [[nodiscard]] constexpr auto walk_ept(Gpa gpa) {
+    [[nodiscard, gnu::always_inline]] constexpr auto walk_ept(Gpa gpa) {
         auto& structures = caches_.guest_physical().structures();
         WalkStart<Hpa> start{ept_.root, Ept::levels};
         if (auto const hit = structures.template find<Ept>(gpa, caches_.ept_tag()); hit.level != 0)
             start = {hit.entry->table, hit.level - 1, hit.entry->permissions};
         // That the entry above was good shows when the walk reads the table that it leads to.
-        auto allowed = start.permissions;
-        return walk_from(ept_.format, start, gpa, ept_.memory,
-                         [&](unsigned level, Hpa address, std::uint64_t entry) {
-                             if (level != start.level) {
-                                 Hpa const table = address.aligned_down(page_4k.bytes());
-                                 structures.template insert<Ept>(level + 1, gpa, caches_.ept_tag(),
-                                                                 {table, table, allowed});
-                             }
-                             allowed = allowed & typename Ept::Entry{entry}.permissions();
-                             observe_(Reference{Dimension::ept, static_cast<std::uint8_t>(level),
-                                                address, entry, gpa});
-                         });
+        auto const read = [&] [[gnu::always_inline]] (unsigned level, Hpa address,
+                                                      std::uint64_t entry, Permissions above) {
+            if (level != start.level) {
+                Hpa const table = address.aligned_down(page_4k.bytes());
+                structures.template insert<Ept>(level + 1, gpa, caches_.ept_tag(),
+                                                {table, table, above});
+            }
+            observe_(
+                Reference{Dimension::ept, static_cast<std::uint8_t>(level), address, entry, gpa});
+        };
+        return detail::walk_level<Ept::levels>(ept_.format, start, gpa, ept_.memory, read);
     }
 
     SecondDimension<Ept, HostMemory> ept_;
@@ -83,6 +95,7 @@ class CachedGuestMemory {
     Observer& observe_;
     Hpa last_;
     std::optional<Hpa> known_table_;
+    Error fault_{};
 };
 
 /// A guest under EPT: its own tables in guest-physical memory, and the second dimension. The caches
@@ -96,56 +109,53 @@ struct NestedSpace {
     /// Walks `gva` from the lowest level that a combined structure entry leads to, and keeps the
     /// entries that it passes. TLBs are not asked.
     template <class Observer>
-    [[nodiscard]] constexpr std::expected<SpaceTranslation, NestedFault>
-    walk(Gva gva, TranslationCaches& caches, Observer&& observe) const {
+    [[nodiscard, gnu::always_inline]] constexpr SpaceWalk walk(Gva gva, TranslationCaches& caches,
+                                                               Observer& observe) const {
         CachedGuestMemory<Ept, HostMemory, Observer> memory{ept, caches, observe};
         auto const first = walk_guest(gva, caches, memory, observe);
-        if (!first) return std::unexpected(fault_of(first.error()));
-        auto const second = memory.translate(first->address);
-        if (!second) return std::unexpected(fault_of(second.error(), false));
-        auto allowed = second->permissions & first->permissions;
-        allowed.user = first->permissions.user;
-        return SpaceTranslation{
-            {gva, second->hpa, std::min(first->page_size, second->size), allowed},
-            first->address,
-            first->permissions,
-            first->page_size,
-            second->size};
+        if (!first) [[unlikely]]
+            return SpaceWalk::ended(fault_of(first));
+        auto const second = memory.translate(first.address);
+        if (!second.found) [[unlikely]]
+            return SpaceWalk::ended(fault_of(memory.fault(), false));
+        auto allowed = second.allowed.permissions() & first.permissions;
+        allowed.user = first.permissions.user;
+        return SpaceWalk::to({{gva, second.hpa, std::min(first.page_size(), second.size), allowed},
+                              first.address,
+                              first.permissions,
+                              first.page_size(),
+                              second.size});
     }
 
   private:
+    using End = detail::WalkEnd<Guest, EptWalkFault>;
+
     template <class Memory, class Observer>
-    [[nodiscard]] constexpr std::expected<Translation<Gpa>, WalkFault<EptWalkFault>>
+    [[nodiscard, gnu::always_inline]] constexpr End
     walk_guest(Gva gva, TranslationCaches& caches, Memory& memory, Observer& observe) const {
         auto const top = Guest::top_table(root, gva);
-        if (!top)
-            return std::unexpected(
-                WalkFault<EptWalkFault>{WalkFaultReason::not_present, Guest::levels + 1});
+        if (!top) return End::fault(WalkFaultReason::not_present, Guest::levels + 1);
         WalkStart<Gpa> start{*top, Guest::levels};
         auto& structures = caches.structures();
         if (auto const hit = structures.template find<Guest>(gva, caches.tag()); hit.level != 0) {
             start = {hit.entry->table, hit.level - 1, hit.entry->permissions};
             memory.table_lies_at(hit.entry->host);
         }
-        auto allowed = start.permissions;
-        return walk_from(
-            guest, start, gva, memory, [&](unsigned level, Gpa gpa, std::uint64_t entry) {
-                Hpa const address = memory.last_address();
-                if (level != start.level)
-                    structures.template insert<Guest>(level + 1, gva, caches.tag(),
-                                                      {gpa.aligned_down(page_4k.bytes()),
-                                                       address.aligned_down(page_4k.bytes()),
-                                                       allowed});
-                allowed =
-                    allowed &
-                    typename Guest::Entry{static_cast<typename Guest::Word>(entry)}.permissions();
-                observe(Reference{Dimension::guest, static_cast<std::uint8_t>(level), address,
-                                  entry, gpa});
-            });
+        auto const read = [&] [[gnu::always_inline]] (unsigned level, Gpa gpa, std::uint64_t entry,
+                                                      Permissions above) {
+            Hpa const address = memory.last_address();
+            if (level != start.level)
+                structures.template insert<Guest>(level + 1, gva, caches.tag(),
+                                                  {gpa.aligned_down(page_4k.bytes()),
+                                                   address.aligned_down(page_4k.bytes()), above});
+            observe(
+                Reference{Dimension::guest, static_cast<std::uint8_t>(level), address, entry, gpa});
+        };
+        return detail::walk_level<Guest::levels>(guest, start, gva, memory, read);
     }
-    static constexpr NestedFault fault_of(WalkFault<EptWalkFault> const& fault) {
-        if (fault.cause) return fault_of(*fault.cause, true);
-        return {Dimension::guest, fault.reason, fault.level, fault.bits, Gpa{}, false};
+    static constexpr NestedFault fault_of(End const& end) {
+        if (end.reason == WalkFaultReason::unreadable) return fault_of(end.cause, true);
+        return {Dimension::guest, end.reason, end.level, end.bits, Gpa{}, false};
     }
     static constexpr NestedFault fault_of(EptWalkFault const& cause, bool during_walk) {
         return {Dimension::ept, cause.reason, cause.level, cause.bits, cause.gpa, during_walk};

@@ -11,8 +11,8 @@ struct SpaceTranslation {
     /// Without a second dimension: the hpa.
     Gpa gpa;
     Permissions guest_permissions;
-    PageSize guest_page;
-    PageSize host_page;
+    PageSize guest_page = page_4k;
+    PageSize host_page = page_4k;
 
     /// The fault of an access that `fill.allowed` does not allow.
     [[nodiscard]] constexpr NestedFault denial(Access access) const {
@@ -25,6 +25,21 @@ struct SpaceTranslation {
                 gpa,
                 false};
     }
+};
+
+/// Where the walk of a space ended: flat, as detail::WalkEnd is, and used as a std::expected.
+struct SpaceWalk {
+    SpaceTranslation translation{};
+    NestedFault fault{};
+    bool found = false;
+
+    static constexpr SpaceWalk to(SpaceTranslation const& translation) {
+        return {translation, {}, true};
+    }
+    static constexpr SpaceWalk ended(NestedFault const& fault) { return {{}, fault, false}; }
+    [[nodiscard]] constexpr explicit operator bool() const { return found; }
+    [[nodiscard]] constexpr SpaceTranslation const* operator->() const { return &translation; }
+    [[nodiscard]] constexpr NestedFault const& error() const { return fault; }
 };
 
 } // namespace twofold

@@ -51,8 +51,9 @@ class StructureCaches {
             constexpr unsigned shift = Format::page_size(Level).shift();
             std::uint64_t const key =
                 cache_key::make(input.value(), shift, cache_key::low_bits(tag, 0));
-            if (auto const* const entry = levels_[Level - 2].find(key, input.value() >> shift))
-                return {Level, entry};
+            auto& cache = levels_[Level - 2];
+            auto const set = cache.set_of(input.value(), cache.rotation(shift));
+            if (auto const* const entry = cache.find_in(set, key)) return {Level, entry};
             return find<Format, Level + 1>(input, tag);
         }
         return {};
@@ -60,13 +61,15 @@ class StructureCaches {
 
     /// Keeps an entry of `level` that `find` would not find.
     template <PagingFormat Format>
-    constexpr void insert(unsigned level, typename Format::Input input, TagNumber tag,
-                          StructureEntry<Output> const& entry) {
+    [[gnu::always_inline]] constexpr void insert(unsigned level, typename Format::Input input,
+                                                 TagNumber tag,
+                                                 StructureEntry<Output> const& entry) {
+        auto& cache = levels_[level - 2];
+        if (!cache.exists()) return;
         unsigned const shift = Format::page_size(level).shift();
         shifts_[level - 2] = shift;
-        levels_[level - 2].insert(
-            cache_key::make(input.value(), shift, cache_key::low_bits(tag, 0)),
-            input.value() >> shift, entry);
+        cache.insert_in(cache.set_of(input.value(), cache.rotation(shift)),
+                        cache_key::make(input.value(), shift, cache_key::low_bits(tag, 0)), entry);
     }
 
     /// Drops the entries that the walk of `input` under `tag` would use.

@@ -64,6 +64,8 @@ struct TlbEntry {
     /// What both dimensions together allow.
     AllowedAccesses allowed;
     PageSize size = page_4k;
+    /// The place of `size` among tlb_page_sizes.
+    std::uint8_t size_code = 0;
 };
 
 /// A translation that can be put into a TLB.
@@ -110,16 +112,23 @@ class TlbLevel {
 
     /// Keeps a translation that `find` did not find, as the largest size that an array has and that
     /// is not larger than the page.
-    constexpr void insert(TlbFill const& fill, Access access, TagNumber tag) {
-        Place const place = places_[access == Access::execute ? 1 : 0][code_of(fill.size)];
+    [[gnu::always_inline]] constexpr void insert(TlbFill const& fill, Access access,
+                                                 TagNumber tag) {
+        Place const& place = places_[access == Access::execute ? 1 : 0][code_of(fill.size)];
         if (place.array == nullptr) return;
-        std::uint64_t const offsets = bit(place.shift) - 1;
-        place.array->insert_in(
-            place.array->set_of(fill.gva.value(), place.rotation),
-            (fill.gva.value() & ~offsets) | cache_key::low_bits(tag, place.size_code),
-            {Hpa{fill.hpa.value() & ~offsets}, fill.allowed, PageSize{place.shift}});
-        if (!probed_[place.size_code]) [[unlikely]]
-            add_probes(place.size_code);
+        insert_at(place, fill.gva, tag,
+                  {fill.hpa.aligned_down(bit(place.shift)), fill.allowed, PageSize{place.shift},
+                   place.size_code});
+    }
+    /// Keeps what another level has of `gva`.
+    [[gnu::always_inline]] constexpr void copy(Gva gva, TlbEntry const& entry, Access access,
+                                               TagNumber tag) {
+        Place const& place = places_[access == Access::execute ? 1 : 0][entry.size_code];
+        if (place.array == nullptr) return;
+        if (place.size_code == entry.size_code) [[likely]]
+            return insert_at(place, gva, tag, entry);
+        insert({gva, entry.page + gva.offset_in(entry.size.bytes()), entry.size, entry.allowed},
+               access, tag);
     }
 
     /// Drops what translates `gva` under `tag`.
@@ -166,12 +175,26 @@ class TlbLevel {
     /// Where a page of some size is kept: whole, or the piece of it that was touched.
     struct Place {
         Array* array = nullptr;
-        std::uint32_t shift = 0;
+        std::uint64_t page_mask = 0;
         std::uint32_t rotation = 0;
-        std::uint32_t size_code = 0;
+        std::uint8_t shift = 0;
+        std::uint8_t size_code = 0;
     };
+    [[gnu::always_inline]] constexpr void insert_at(Place const& place, Gva gva, TagNumber tag,
+                                                    TlbEntry const& entry) {
+        place.array->insert_in(
+            place.array->set_of(gva.value(), place.rotation),
+            (gva.value() & place.page_mask) | cache_key::low_bits(tag, place.size_code), entry);
+        if (!probed_[place.size_code]) [[unlikely]]
+            add_probes(place.size_code);
+    }
     static constexpr unsigned code_of(PageSize size) {
         return size >= page_1g ? 2 : size >= page_2m ? 1 : 0;
+    }
+    static constexpr Place place_in(Array& array, unsigned code) {
+        unsigned const shift = tlb_page_sizes[code].shift();
+        return {&array, ~(bit(shift) - 1), array.rotation(shift), static_cast<std::uint8_t>(shift),
+                static_cast<std::uint8_t>(code)};
     }
     [[nodiscard]] constexpr Place place_of(unsigned code, bool instruction) {
         for (unsigned smaller = code + 1; smaller-- > 0;) {
@@ -179,14 +202,13 @@ class TlbLevel {
                 TlbArrayShape const& array = shape_[at];
                 if (array.geometry.ways != 0 && array.holds(smaller) &&
                     (instruction ? array.instructions : array.data))
-                    return {&arrays_[at], tlb_page_sizes[smaller].shift(),
-                            arrays_[at].rotation(tlb_page_sizes[smaller].shift()), smaller};
+                    return place_in(arrays_[at], smaller);
             }
         }
         return {};
     }
     /// From now on pages of this size are looked for, in every array that may hold them.
-    constexpr void add_probes(unsigned code) {
+    [[gnu::noinline]] constexpr void add_probes(unsigned code) {
         probed_[code] = true;
         unsigned const shift = tlb_page_sizes[code].shift();
         for (unsigned at = 0; at < most_tlb_arrays; ++at) {

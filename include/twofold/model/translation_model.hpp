@@ -47,9 +47,7 @@ class TranslationModel {
                                                           Observer& observe) {
         if (auto const* const hit = caches_.second_level().find(gva, access, caches_.tag())) {
             if (!hit->allowed.allow(access)) return refill(gva, access, observe);
-            TlbFill const fill{gva, hit->page + gva.offset_in(hit->size.bytes()), hit->size,
-                               hit->allowed};
-            caches_.first_level().insert(fill, access, caches_.tag());
+            caches_.first_level().copy(gva, *hit, access, caches_.tag());
             return Outcome::second_level_hit;
         }
         return walk(gva, access, observe);

@@ -140,55 +140,57 @@ look_closer(Format format, typename Format::Word word, unsigned level) {
             format.leaf(entry, level)};
 }
 
-/// The walk from the table at `table` down, `Level` being that of its entries. One instance a
-/// level, so that all that depends on the level is a constant.
-template <unsigned Level, PagingFormat Format, class Memory, class Observer>
-[[nodiscard, gnu::always_inline]] constexpr WalkEnd<Format, typename Memory::Error>
-walk_level(Format const& format, typename Format::Output table, Permissions permissions,
-           typename Format::Input input, Memory& memory, Observer& observe) {
-    using End = WalkEnd<Format, typename Memory::Error>;
-    if constexpr (Level == 0) {
-        return End::translation(0, typename Format::Output{input.value()}, permissions, 0);
+/// Tells the observer of an entry that was read, and what the levels above it allow if it asks.
+[[gnu::always_inline]] constexpr void tell(auto& observe, unsigned level, auto address,
+                                           std::uint64_t entry, Permissions above) {
+    if constexpr (requires { observe(level, address, entry, above); }) {
+        observe(level, address, entry, above);
     } else {
-        using Word = typename Format::Word;
-        auto const address = table + std::uint64_t{Format::index(input, Level)} * sizeof(Word);
-        auto const word = memory.template read<Word>(address);
-        if (!word) [[unlikely]]
-            return End::unreadable(Level, word.error());
-        observe(Level, address, std::uint64_t{*word});
-
-        typename Format::Entry const entry{*word};
-        bool leaf = Level == 1;
-        // A usual entry goes on, and forbids nothing: one comparison is all that it takes.
-        if (!format.usual(entry, Level)) [[unlikely]] {
-            EntryJudgement const judged = look_closer(format, *word, Level);
-            if (!judged.present) return End::fault(WalkFaultReason::not_present, Level);
-            if (judged.malformed != 0)
-                return End::fault(WalkFaultReason::malformed, Level, judged.malformed);
-            permissions = permissions & judged.permissions;
-            leaf = judged.leaf;
-        }
-        if (leaf) {
-            PageSize const size = Format::page_size(Level);
-            return End::translation(
-                Level, typename Format::Output{entry.frame(size) + input.offset_in(size.bytes())},
-                permissions, *word);
-        }
-        return walk_level<Level - 1>(format, typename Format::Output{entry.table()}, permissions,
-                                     input, memory, observe);
+        observe(level, address, entry);
     }
 }
 
-/// Enters the walk at `start.level`, which is `Level` or below.
+/// The walk of the levels from `Level` down, beginning at `start.level`. One instance a level, so
+/// that all that depends on the level is a constant, and of a level no more than one.
 template <unsigned Level, PagingFormat Format, class Memory, class Observer>
-[[nodiscard, gnu::always_inline]] constexpr auto
-enter_walk(Format const& format, WalkStart<typename Format::Output> const& start,
+[[nodiscard, gnu::always_inline]] constexpr WalkEnd<Format, typename Memory::Error>
+walk_level(Format const& format, WalkStart<typename Format::Output> start,
            typename Format::Input input, Memory& memory, Observer& observe) {
-    if constexpr (Level > 0) {
-        if (start.level != Level)
-            return enter_walk<Level - 1>(format, start, input, memory, observe);
+    using End = WalkEnd<Format, typename Memory::Error>;
+    if constexpr (Level == 0) {
+        return End::translation(0, typename Format::Output{input.value()}, start.permissions, 0);
+    } else {
+        if (start.level >= Level) {
+            using Word = typename Format::Word;
+            auto const address =
+                start.table + std::uint64_t{Format::index(input, Level)} * sizeof(Word);
+            auto const word = memory.template read<Word>(address);
+            if (!word) [[unlikely]]
+                return End::unreadable(Level, word.error());
+            tell(observe, Level, address, std::uint64_t{*word}, start.permissions);
+
+            typename Format::Entry const entry{*word};
+            bool leaf = Level == 1;
+            // A usual entry goes on, and forbids nothing: one comparison is all that it takes.
+            if (!format.usual(entry, Level)) [[unlikely]] {
+                EntryJudgement const judged = look_closer(format, *word, Level);
+                if (!judged.present) return End::fault(WalkFaultReason::not_present, Level);
+                if (judged.malformed != 0)
+                    return End::fault(WalkFaultReason::malformed, Level, judged.malformed);
+                start.permissions = start.permissions & judged.permissions;
+                leaf = judged.leaf;
+            }
+            if (leaf) {
+                PageSize const size = Format::page_size(Level);
+                return End::translation(
+                    Level,
+                    typename Format::Output{entry.frame(size) + input.offset_in(size.bytes())},
+                    start.permissions, *word);
+            }
+            start.table = typename Format::Output{entry.table()};
+        }
+        return walk_level<Level - 1>(format, start, input, memory, observe);
     }
-    return walk_level<Level>(format, start.table, start.permissions, input, memory, observe);
 }
 
 /// The whole walk of `input`, from the root.
@@ -199,13 +201,15 @@ walk_root(Format const& format, typename Format::Root const& root, typename Form
     auto const table = Format::top_table(root, input);
     using End = WalkEnd<Format, typename Memory::Error>;
     if (!table) return End::fault(WalkFaultReason::not_present, Format::levels + 1);
-    return walk_level<Format::levels>(format, *table, Permissions::all(), input, memory, observe);
+    return walk_level<Format::levels>(
+        format, WalkStart<typename Format::Output>{*table, Format::levels}, input, memory, observe);
 }
 
 } // namespace detail
 
 /// Walks `input` from `start`, calling `observe(level, address of the entry, entry)` for each entry
-/// that is read, in the order of the reads and before it is judged. Reads the entries of the walk
+/// that is read, in the order of the reads and before it is judged; an observer that takes a fourth
+/// argument is given what the levels above the entry allow together. Reads the entries of the walk
 /// and nothing else; writes nothing, accessed and dirty bits included. Source: Intel SDM vol. 3,
 /// "Hierarchical Paging Structures: an Overview".
 template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
@@ -213,7 +217,7 @@ template <PagingFormat Format, class Memory, class Observer = IgnoreReferences>
                                       WalkFault<typename Memory::Error>>
 walk_from(Format const& format, WalkStart<typename Format::Output> const& start,
           typename Format::Input input, Memory& memory, Observer&& observe = {}) {
-    return detail::enter_walk<Format::levels>(format, start, input, memory, observe).expected();
+    return detail::walk_level<Format::levels>(format, start, input, memory, observe).expected();
 }
 
 /// The whole walk of `input`, from the root, as walk_from.
