@@ -42,6 +42,18 @@ class BruteForceWalk {
         return walk_;
     }
 
+    /// Of an EPT entry.
+    static bool malformed(std::uint64_t entry, unsigned level) {
+        if ((entry & 3) == 2) return true;
+        if (level >= 4) return (entry & 0xf8) != 0;
+        bool const leaf = level == 1 || (entry & 0x80) != 0;
+        if (!leaf) return (entry & 0x78) != 0;
+        std::uint64_t const type = entry >> 3 & 7;
+        if (type == 2 || type == 3 || type == 7) return true;
+        unsigned const shift = 12 + 9 * (level - 1);
+        return (entry & ((1ULL << shift) - 1) & ~0xfffULL) != 0;
+    }
+
   private:
     static constexpr std::uint64_t address_bits = 0x000f'ffff'ffff'f000;
 
@@ -98,17 +110,6 @@ class BruteForceWalk {
             table = entry & address_bits;
         }
     }
-    static bool malformed(std::uint64_t entry, unsigned level) {
-        if ((entry & 3) == 2) return true;
-        if (level >= 4) return (entry & 0xf8) != 0;
-        bool const leaf = level == 1 || (entry & 0x80) != 0;
-        if (!leaf) return (entry & 0x78) != 0;
-        std::uint64_t const type = entry >> 3 & 7;
-        if (type == 2 || type == 3 || type == 7) return true;
-        unsigned const shift = 12 + 9 * (level - 1);
-        return (entry & ((1ULL << shift) - 1) & ~0xfffULL) != 0;
-    }
-
     RandomLayout const& layout_;
     PlainWalk walk_;
 };

@@ -21,7 +21,7 @@ namespace {
 /// data caches.
 constexpr std::size_t walks_a_round = 400;
 constexpr std::size_t rounds = 300;
-constexpr std::size_t walks = walks_a_round * rounds;
+constexpr std::size_t prepared_walks = walks_a_round * rounds;
 constexpr std::size_t references_a_walk = 24;
 constexpr Gva first_gva{0x10'0000'0000};
 
@@ -44,7 +44,7 @@ class WalkScene {
         for (std::uint64_t page = 0; page < pages; ++page)
             tables_.populate(first_gva + page * 4096);
         RandomNumbers random{1};
-        for (std::size_t at = 0; at < walks; ++at)
+        for (std::size_t at = 0; at < prepared_walks; ++at)
             gvas_.push_back(first_gva + random.below(pages) * 4096);
         record_all();
     }

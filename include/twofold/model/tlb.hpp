@@ -159,12 +159,14 @@ class TlbLevel {
   private:
     using Array = AssociativeCache<TlbEntry, MostEntries>;
 
+    /// The code of no size: nothing is kept under it, so that a probe of it finds nothing.
+    static constexpr std::uint32_t no_size = 3;
     /// A place to look: one size in one array.
     struct Probe {
         std::uint64_t page_mask = 0;
         Array* array = nullptr;
         std::uint32_t rotation = 0;
-        std::uint32_t size_code = 0;
+        std::uint32_t size_code = no_size;
     };
     /// The places that hold, or held, something: the others need no look.
     struct Probes {
