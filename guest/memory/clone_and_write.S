@@ -2,6 +2,7 @@
 .set HYPERCALL_PORT, 0x5f0
 .set HYPERCALL_EXIT, 1
 .set HYPERCALL_CLONE, 4
+.set HYPERCALL_YIELD, 20
 .set FIRST_ERROR, -16
 
 .macro read_ticks to
@@ -44,7 +45,7 @@ clone_and_write:
     mov %rdi, %r8
     mov %rdx, %r9
     mov %rcx, %r10
-    xor %edi, %edi
+    xor %r11d, %r11d
     /* Pages that the loops below lie on have been accessed; nothing is written from here on. */
 make_clones:
     test %r8, %r8
@@ -64,12 +65,18 @@ write_pages:
     dec %r9
     jmp write_pages
 fail:
-    mov $1, %edi
+    mov $1, %r11d
 wait:
     read_ticks %rcx
     cmp %r10, %rcx
-    jb wait
+    jae leave
+    mov $HYPERCALL_PORT, %edx
+    mov $HYPERCALL_YIELD, %eax
+    outl %eax, %dx
+    jmp wait
+leave:
     mov $HYPERCALL_PORT, %edx
     mov $HYPERCALL_EXIT, %eax
+    mov %r11d, %edi
     outl %eax, %dx
     ud2

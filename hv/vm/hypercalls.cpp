@@ -79,6 +79,15 @@ bool clone_for(Guest& guest, Registers& registers) {
     return true;
 }
 
+/// A turn that begins anew would never look at the clock otherwise.
+bool yield_for(Guest& guest, Registers& registers) {
+    registers.rax = 0;
+    if (!look_at_clock(guest)) return false;
+    if (!guest.scheduler.others_wait()) return true;
+    guest.registers = registers;
+    return false;
+}
+
 /// The balloon. What a try has released stays so when the next one goes over it again.
 bool release_for(Guest& guest, Registers& registers) {
     Gpa const from{registers.rdi};
@@ -109,6 +118,7 @@ bool handle_hypercall(Guest& guest, Registers& registers) {
     case abi::Hypercall::figure: return take_figure(guest, registers);
     case abi::Hypercall::clone: return clone_for(guest, registers);
     case abi::Hypercall::number: registers.rax = guest.index; return true;
+    case abi::Hypercall::yield: return yield_for(guest, registers);
     case abi::Hypercall::release: return release_for(guest, registers);
     case abi::Hypercall::probe: return probe_for(guest, registers);
     case abi::Hypercall::log_dirty: return log_dirty_for(guest, registers);

@@ -41,11 +41,4 @@ TEST_CASE("a clone is one load, two stores and one frame, whatever is touched") 
     CHECK(count_clone(1 << 30, page_2m) == expected);
 }
 
-TEST_CASE("clones that write hold their root, their tables and their pages") {
-    CHECK(count_frames_of_clones(0, 16) == 0);
-    CHECK(count_frames_of_clones(40, 0) == 40);
-    CHECK(count_frames_of_clones(40, 1) == 40 * (1 + 3 + 1));
-    CHECK(count_frames_of_clones(3, 513) == 3 * (1 + 4 + 513));
-}
-
 } // namespace memory_counts_test

@@ -67,6 +67,12 @@ std::optional<Growth> growth_of(std::string_view name) {
     return std::nullopt;
 }
 
+/// Tables that a clone has of its own when it has written the first `pages` pages of its memory:
+/// one on each of the two levels below the root, and one for each 512 pages.
+constexpr std::uint64_t tables_of_clone(std::uint64_t pages) {
+    return pages == 0 ? 0 : 2 + (pages + 511) / 512;
+}
+
 /// A launch of the benchmark, with what its clones are expected to hold.
 struct FrameCase {
     std::uint64_t clones;
@@ -79,7 +85,7 @@ struct FrameCase {
     }
     /// When the last clone has written its last page, and room to spare.
     [[nodiscard]] std::uint64_t ticks() const {
-        return 10'000'000 + clones * (250'000 + pages * 4'000);
+        return 10'000'000 + clones * (20'000 + pages * 2'000);
     }
     [[nodiscard]] std::vector<std::string> arguments() const {
         return {"frames",
@@ -91,8 +97,10 @@ struct FrameCase {
                 std::to_string(ticks())};
     }
 };
-constexpr std::array frame_cases{FrameCase{0, 0},   FrameCase{100, 0},  FrameCase{100, 16},
-                                 FrameCase{100, 1}, FrameCase{16, 512}, FrameCase{16, 4096}};
+constexpr std::array frame_cases{FrameCase{0, 0},     FrameCase{100, 0},  FrameCase{100, 1},
+                                 FrameCase{100, 16},  FrameCase{1000, 0}, FrameCase{1000, 1},
+                                 FrameCase{1000, 16}, FrameCase{16, 1},   FrameCase{16, 512},
+                                 FrameCase{16, 4096}};
 
 class MemoryBenchmark {
   public:
@@ -113,7 +121,6 @@ class MemoryBenchmark {
         first_frames_ = plan_.guests.size();
         for (auto const& one : frame_cases) {
             add("memory", one.arguments(), 64);
-            plan_.guests.back().weight = 1;
         }
         read(launch(plan_));
         read_tables();

@@ -5,8 +5,6 @@
 
 #include <twofold/memory/guest_space.hpp>
 
-#include <fmt/format.h>
-
 #include <array>
 #include <cstddef>
 #include <memory>
@@ -76,28 +74,6 @@ constexpr std::array counted_clones{
                  "the same with 64 GiB by 2M"},
 };
 
-struct CountedFrames {
-    std::uint64_t clones;
-    std::uint64_t pages;
-};
-constexpr std::array counted_frames{CountedFrames{1000, 0},  CountedFrames{1000, 1},
-                                    CountedFrames{1000, 16}, CountedFrames{16, 1},
-                                    CountedFrames{16, 512},  CountedFrames{16, 4096}};
-
-BenchmarkResult counted_frames_result(CountedFrames const& one) {
-    auto const expected =
-        static_cast<double>(one.clones * (1 + tables_of_clone(one.pages) + one.pages));
-    return {.name = fmt::format("frames_{}_clones_{}_pages_counted", one.clones, one.pages),
-            .unit = "frames",
-            .value = static_cast<double>(count_frames_of_clones(one.clones, one.pages)),
-            .floor = expected,
-            .peer = {},
-            .goal = expected,
-            .source = std::string{counted_source},
-            .note = "N x (1 + tables + W): without a VMCS and a record, no processor runs these",
-            .exact = true};
-}
-
 } // namespace
 
 CloneCounts count_clone(std::uint64_t bytes, PageSize leaf) {
@@ -109,22 +85,6 @@ CloneCounts count_clone(std::uint64_t bytes, PageSize leaf) {
     auto const clone = CountedMachine::clone(space);
     auto const after = machine.counted();
     return {after.loads - before.loads, after.stores - before.stores, machine.frames() - frames};
-}
-
-std::uint64_t count_frames_of_clones(std::uint64_t clones, std::uint64_t pages) {
-    constexpr std::uint64_t touched = std::uint64_t{16} << 20;
-    CountedMachine machine{(std::uint64_t{1} << 13) +
-                           clones * (1 + tables_of_clone(pages) + pages)};
-    auto parent = machine.touched(touched, page_4k);
-    std::uint64_t const before = machine.frames();
-    std::vector<CountedSpace> alive;
-    alive.reserve(clones);
-    for (std::uint64_t i = 0; i < clones; ++i) {
-        auto& clone = alive.emplace_back(CountedMachine::clone(parent));
-        for (std::uint64_t page = 0; page < pages; ++page)
-            CountedMachine::write(clone, page << 12);
-    }
-    return machine.frames() - before;
 }
 
 std::vector<BenchmarkResult> memory_counts() {
@@ -144,8 +104,6 @@ std::vector<BenchmarkResult> memory_counts() {
                            .note = std::string{one.note},
                            .exact = true});
     }
-    for (auto const& one : counted_frames)
-        results.push_back(counted_frames_result(one));
     return results;
 }
 

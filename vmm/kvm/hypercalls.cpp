@@ -86,7 +86,8 @@ std::uint64_t Hypercalls::clone() {
 std::optional<Stop> Hypercalls::answer() {
     auto registers = processor_.registers();
     switch (static_cast<abi::Hypercall>(registers.rax)) {
-    case abi::Hypercall::nothing: registers.rax = 0; break;
+    case abi::Hypercall::nothing:
+    case abi::Hypercall::yield: registers.rax = 0; break;
     case abi::Hypercall::exit:
         return Stop{"exit", static_cast<std::uint8_t>(std::min<std::uint64_t>(registers.rdi, 255)),
                     ""};

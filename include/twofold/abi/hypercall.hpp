@@ -67,6 +67,8 @@ enum class Hypercall : std::uint64_t {
     /// Returns by how many leaves of EPT a GiB of the guest's memory is mapped.
     /// RDI: its gpa, a multiple of 1 GiB, with the level of the leaves, 1 to 3, in its lowest bits.
     leaves = 16,
+    /// Gives the rest of the guest's turn to who waits for the processor. Returns 0.
+    yield = 20,
 };
 
 /// By what means the writing of pages is noticed.
