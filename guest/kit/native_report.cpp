@@ -7,6 +7,7 @@
 
 #include <twofold/abi/json_line.hpp>
 #include <twofold/abi/report.hpp>
+#include <twofold/abi/walk_record.hpp>
 
 namespace twofold::guest {
 
@@ -17,20 +18,10 @@ constexpr std::uint64_t own_number = 0;
 
 constinit Uart report{abi::report_port};
 
-std::string_view reason_name(WalkFaultReason reason) {
-    switch (reason) {
-    case WalkFaultReason::not_present: return "not_present";
-    case WalkFaultReason::malformed: return "malformed";
-    case WalkFaultReason::unreadable: return "unreadable";
-    case WalkFaultReason::denied: return "denied";
-    }
-    return "unknown";
-}
-
 void add_result(abi::JsonLine<Uart>& line, LiveWalk const& found) {
     if (!found) {
         line.object("fault")("dimension", "guest")("level", found.error().level)(
-            "reason", reason_name(found.error().reason));
+            "reason", abi::name_of(found.error().reason));
         return;
     }
     auto const page = abi::hex(found->page_size.bytes());

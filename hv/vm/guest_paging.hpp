@@ -50,6 +50,15 @@ auto with_guest_paging(Guest const& guest, Action&& action) {
     return action(format, Gpa{cr3 & mask(31, 12)});
 }
 
+inline SecondDimension<EptFormat<4>, HostMemory> second_dimension(Guest& guest) {
+    return {guest.space.format(), guest.space.root(), guest.space.memory()};
+}
+
+inline PagingMode paging_mode(Guest const& guest) {
+    return with_guest_paging(guest,
+                             []<class Format>(Format const&, auto const&) { return Format::mode; });
+}
+
 /// The two-dimensional walk of the running guest's tables.
 template <class Observer>
 std::expected<NestedTranslation, NestedFault> walk_guest(Guest& guest, Gva gva,
@@ -64,9 +73,7 @@ std::expected<NestedTranslation, NestedFault> walk_guest(Guest& guest, Gva gva,
                                            .during_walk = true});
     }
     return with_guest_paging(guest, [&](auto const& format, auto const& root) {
-        SecondDimension<EptFormat<4>, HostMemory> const ept{
-            guest.space.format(), guest.space.root(), guest.space.memory()};
-        return walk_nested(format, root, gva, ept, observe);
+        return walk_nested(format, root, gva, second_dimension(guest), observe);
     });
 }
 

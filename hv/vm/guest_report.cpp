@@ -1,9 +1,12 @@
 #include "hv/vm/guest_report.hpp"
 
 #include "hv/device/serial_ports.hpp"
+#include "hv/vm/guest_paging.hpp"
 #include "hv/vm/scheduler.hpp"
 
 #include <twofold/abi/json_line.hpp>
+#include <twofold/abi/table_records.hpp>
+#include <twofold/abi/walk_record.hpp>
 
 namespace twofold::hv {
 
@@ -11,31 +14,6 @@ namespace {
 
 using abi::hex;
 using abi::JsonLine;
-
-std::string_view text_of(Dimension dimension) {
-    return dimension == Dimension::guest ? "guest" : "ept";
-}
-
-std::string_view text_of(WalkFaultReason reason) {
-    switch (reason) {
-    case WalkFaultReason::not_present: return "not_present";
-    case WalkFaultReason::malformed: return "malformed";
-    case WalkFaultReason::unreadable: return "unreadable";
-    case WalkFaultReason::denied: return "denied";
-    }
-    return "";
-}
-
-template <class Line>
-void put_references(Line& line, ReferenceList const& references) {
-    auto list = line.array("references");
-    for (Reference const& reference : references.all()) {
-        auto object = list.object();
-        object("dimension", text_of(reference.dimension))("level", std::uint32_t{reference.level})(
-            "address", hex(reference.address))("entry", hex(reference.entry));
-        if (reference.dimension == Dimension::guest) object("gpa", hex(reference.gpa));
-    }
-}
 
 template <class Line>
 void put_exits(Line& line, Guest const& guest) {
@@ -94,23 +72,19 @@ void report_guest_start(Guest const& guest, std::uint64_t ticks_to_entry) {
     if (guest.parent) line("cloned_from", *guest.parent);
 }
 
-void report_walk(std::uint32_t guest, Gva gva, ReferenceList const& references,
+void report_walk(std::uint32_t guest, Gva gva, PagingMode mode, ReferenceList const& references,
                  std::expected<NestedTranslation, NestedFault> const& result) {
     JsonLine line{report};
-    line("record", "walk")("guest", guest)("gva", hex(gva));
-    if (result) {
-        line("gpa", hex(result->gpa))("hpa", hex(result->hpa))("page_size",
-                                                               hex(result->page_size().bytes()))(
-            "guest_page", hex(result->guest_page.bytes()))("host_page",
-                                                           hex(result->host_page.bytes()));
-    }
-    line("native", false);
-    put_references(line, references);
-    if (!result) {
-        NestedFault const& fault = result.error();
-        line.object("fault")("dimension", text_of(fault.dimension))(
-            "level", std::uint32_t{fault.level})("reason", text_of(fault.reason));
-    }
+    abi::put_walk(line, guest, gva, mode, references.all(), result);
+}
+
+void report_tables(Guest& guest) {
+    with_guest_paging(guest, [&](auto const& format, auto const& root) {
+        abi::record_tables(guest.index, format, root, second_dimension(guest), [](auto&& write) {
+            JsonLine line{report};
+            write(line);
+        });
+    });
 }
 
 void report_figure(std::uint32_t guest, std::string_view name, std::uint64_t ticks) {

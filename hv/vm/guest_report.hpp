@@ -33,7 +33,7 @@ class ReferenceList {
 
 /// `ticks_to_entry`: from the loader's first instruction.
 void report_guest_start(Guest const& guest, std::uint64_t ticks_to_entry);
-void report_walk(std::uint32_t guest, Gva gva, ReferenceList const& references,
+void report_walk(std::uint32_t guest, Gva gva, PagingMode mode, ReferenceList const& references,
                  std::expected<NestedTranslation, NestedFault> const& result);
 void report_figure(std::uint32_t guest, std::string_view name, std::uint64_t ticks);
 
@@ -50,6 +50,8 @@ struct OfferedPages {
 };
 void report_merge(Guest const& guest, OfferedPages const& offered);
 
+/// The page tables of the guest whose VMCS is the current one, and of its EPT.
+void report_tables(Guest& guest);
 /// `rip`: where the guest stood.
 void report_guest_stop(Guest const& guest, std::uint64_t rip);
 /// For a guest that never ran.

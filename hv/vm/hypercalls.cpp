@@ -42,7 +42,7 @@ bool walk_for(Guest& guest, Registers& registers) {
     ReferenceList references;
     Gva const gva{registers.rdi};
     auto const result = walk_guest(guest, gva, references);
-    report_walk(guest.index, gva, references, result);
+    report_walk(guest.index, gva, paging_mode(guest), references, result);
     registers.rax = references.all().size();
     guest.time.look_after_next_exit();
     return true;
@@ -108,6 +108,30 @@ bool release_for(Guest& guest, Registers& registers) {
     return true;
 }
 
+bool resize_pages_for(Guest& guest, Registers& registers) {
+    if ((guest.record.flags & abi::GuestRecord::ept_probes) == 0)
+        return refuse(registers, abi::HypercallError::not_allowed);
+    Gpa const gpa{registers.rdi};
+    std::uint64_t const shift = registers.rsi;
+    guest.time.look_after_next_exit();
+    registers.rax = 0;
+    if (shift == page_4k.shift()) {
+        auto const split = guest.scheduler.with_frames([&] { return guest.space.split(gpa); });
+        if (!split) return refuse(registers, error_of(split.error()));
+        carry_out(*split, guest.ept_pointer);
+        return true;
+    }
+    if (shift != page_2m.shift() && shift != page_1g.shift())
+        return refuse(registers, abi::HypercallError::bad_argument);
+    auto const promoted = guest.space.promote(gpa, PageSize{static_cast<unsigned>(shift)});
+    if (!promoted)
+        return refuse(registers, promoted.error() == PromoteRefusal::out_of_frames
+                                     ? abi::HypercallError::out_of_frames
+                                     : abi::HypercallError::bad_argument);
+    carry_out(promoted->duty, guest.ept_pointer);
+    return true;
+}
+
 } // namespace
 
 bool handle_hypercall(Guest& guest, Registers& registers) {
@@ -120,6 +144,7 @@ bool handle_hypercall(Guest& guest, Registers& registers) {
     case abi::Hypercall::number: registers.rax = guest.index; return true;
     case abi::Hypercall::yield: return yield_for(guest, registers);
     case abi::Hypercall::release: return release_for(guest, registers);
+    case abi::Hypercall::resize_pages: return resize_pages_for(guest, registers);
     case abi::Hypercall::probe: return probe_for(guest, registers);
     case abi::Hypercall::log_dirty: return log_dirty_for(guest, registers);
     case abi::Hypercall::collect_dirty: return collect_dirty_for(guest, registers);

@@ -132,6 +132,7 @@ void Scheduler::end(Guest& guest) {
     drop_probe(guest);
     stop_dirty_logging(guest);
     guest.console.flush();
+    if ((guest.record.flags & abi::GuestRecord::report_tables) != 0) report_tables(guest);
     report_guest_stop(guest, read_vmcs(VmcsFieldNatural::guest_rip));
     bool const audits_each = (host_.wanted.flags & abi::MemoryRecord::audit_each) != 0;
     if (audits_each || !others_wait()) audit();

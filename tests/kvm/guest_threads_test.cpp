@@ -136,7 +136,7 @@ TEST_CASE("the records are those that the report's reader takes") {
     CHECK(report.add_line(kvm::start_record({.name = "g"}, plan, "eager", 11)));
     CHECK(report.add_line(kvm::figure_record(0, "cost", 4)));
     CHECK(report.add_line(
-        kvm::walk_record(0, Gva{0x1000}, {},
+        kvm::walk_record(0, Gva{0x1000}, PagingMode::four_level, {},
                          std::unexpected(NestedFault{Dimension::guest, WalkFaultReason::not_present,
                                                      4, 0, Gpa{}, false}))));
     CHECK(report.add_line(kvm::stop_record({.name = "g"}, {"exit", 7, ""}, figures)));

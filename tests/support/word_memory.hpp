@@ -20,7 +20,8 @@ class WordMemory {
 
     template <class Word>
     [[nodiscard]] std::expected<Word, Error> read(Hpa address) const {
-        return static_cast<Word>(at(address.value()));
+        std::uint64_t const offset = address.offset_in(8);
+        return static_cast<Word>(at(address.value() - offset) >> 8 * offset);
     }
     [[nodiscard]] std::uint64_t at(std::uint64_t address) const {
         auto const found = words_.find(address);

@@ -69,7 +69,7 @@ TEST_CASE("the closed form gives the known numbers for all nine pairs of page si
             CHECK(closed_form(sizes[g], sizes[h]) == known[g][h]);
         CHECK(closed_form(sizes[g], std::nullopt) == 4 - g);
     }
-    CHECK(closed_form_text(page_4k, page_2m) == "(g+1)(h+1)-1 = (4+1)(3+1)-1 = 19");
+    CHECK(closed_form_text(nested_walk(page_4k, page_2m)) == "(g+1)(h+1)-1 = (4+1)(3+1)-1 = 19");
 }
 
 TEST_CASE("a walk's shape is one step a guest level and one for the final gpa") {
@@ -115,21 +115,26 @@ TEST_CASE("a walk without translation says where it ended") {
     walk.references.resize(9);
     walk.fault = {Dimension::ept, 1, "not_present"};
     std::string const text = walk_text(walk, nullptr, Style{false});
-    CHECK(holds(text, {"no translation, EPT PTE not_present", "9 references"}));
+    CHECK(holds(text, {"no translation: EPT PTE: bits 2:0 (R, W, X) are clear", "9 references"}));
 }
 
 TEST_CASE("entries are decoded by their dimension") {
-    CHECK(describe_entry({Dimension::guest, 1, 0, 0x8000'0000'b000'0063, {}}) ==
-          "rw- A D -> page, gpa 0xb0000000");
-    CHECK(describe_entry({Dimension::guest, 2, 0, 0x20'00e7, {}}) ==
+    CHECK(describe_entry({Dimension::guest, 1, 0, 0x8000'0000'b000'0063, {}},
+                         PagingMode::four_level) == "rw- A D -> page, gpa 0xb0000000");
+    CHECK(describe_entry({Dimension::guest, 2, 0, 0x20'00e7, {}}, PagingMode::four_level) ==
           "rwx user A D -> page, gpa 0x200000");
-    CHECK(describe_entry({Dimension::guest, 2, 0, 0x5021, {}}) == "r-x A -> table, gpa 0x5000");
-    CHECK(describe_entry({Dimension::guest, 4, 0, 0x5020, {}}) == "not present");
-    CHECK(describe_entry({Dimension::ept, 1, 0, 0x5337, {}}) == "rwx A D WB -> frame, hpa 0x5000");
-    CHECK(describe_entry({Dimension::ept, 3, 0, 0x4000'0083, {}}) ==
+    CHECK(describe_entry({Dimension::guest, 2, 0, 0x5021, {}}, PagingMode::four_level) ==
+          "r-x A -> table, gpa 0x5000");
+    CHECK(describe_entry({Dimension::guest, 4, 0, 0x5020, {}}, PagingMode::four_level) ==
+          "not present");
+    CHECK(describe_entry({Dimension::ept, 1, 0, 0x5337, {}}, PagingMode::four_level) ==
+          "rwx A D WB -> frame, hpa 0x5000");
+    CHECK(describe_entry({Dimension::ept, 3, 0, 0x4000'0083, {}}, PagingMode::four_level) ==
           "rw- UC -> frame, hpa 0x40000000");
-    CHECK(describe_entry({Dimension::ept, 4, 0, 0x6004, {}}) == "--x -> table, hpa 0x6000");
-    CHECK(describe_entry({Dimension::ept, 4, 0, 0x6100, {}}) == "not present");
+    CHECK(describe_entry({Dimension::ept, 4, 0, 0x6004, {}}, PagingMode::four_level) ==
+          "--x -> table, hpa 0x6000");
+    CHECK(describe_entry({Dimension::ept, 4, 0, 0x6100, {}}, PagingMode::four_level) ==
+          "not present");
 }
 
 TEST_CASE("the walks' JSON keeps its shape, all numbers being hexadecimal text") {

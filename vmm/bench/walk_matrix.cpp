@@ -9,6 +9,7 @@
 #include <twofold/model/closed_form.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <array>
@@ -38,22 +39,41 @@ unsigned built_references(PageSize guest, PageSize host) {
     return count;
 }
 
-/// References of the first walk of the live guest; its run also compares every walk with what the
-/// emulated processor read, and fails at a difference.
-unsigned live_references(std::string_view guest, std::string_view host, Context& context) {
-    auto const output =
-        output_of({own_program().string(), "walk", "walk", "--guest-page", std::string{guest},
-                   "--host-page", std::string{host}, "--check", "--quiet", "--json", "-"},
-                  context.signals, std::chrono::seconds{120});
+/// What `twofold walk GUEST OPTIONS --check` found of a live guest, as JSON. Every walk was
+/// compared with what the emulated processor read; throws Failure at a difference.
+nlohmann::json live_walks(std::string_view guest, std::vector<std::string> const& options,
+                          Context& context) {
+    std::vector<std::string> words{own_program().string(), "walk", std::string{guest}};
+    words.insert(words.end(), options.begin(), options.end());
+    words.insert(words.end(), {"--check", "--quiet", "--json", "-"});
+    auto const output = output_of(words, context.signals, std::chrono::seconds{120});
     auto const begin = output.text.find('{');
-    auto const json = nlohmann::json::parse(
+    auto json = nlohmann::json::parse(
         begin == std::string::npos ? std::string{} : output.text.substr(begin), nullptr, false);
-    if (output.exit_status != 0 || json.is_discarded() || json["walks"].empty())
-        throw Failure{fmt::format("`twofold walk walk --guest-page {} --host-page {} --check` "
-                                  "failed: {}",
-                                  guest, host, output.text)};
-    return static_cast<unsigned>(json["walks"][0]["references"].size());
+    bool const right = output.exit_status == 0 && json.is_object() && json.contains("walks") &&
+                       json.contains("native") && !json["walks"].empty();
+    if (!right)
+        throw Failure{fmt::format("`twofold walk {} {} --check` failed: {}", guest,
+                                  fmt::join(options, " "), output.text)};
+    return json;
 }
+
+unsigned references_of(nlohmann::json const& walk) {
+    return static_cast<unsigned>(walk["references"].size());
+}
+
+/// The modes that the guest `modes` goes through, in its order, and the levels that a walk goes
+/// down in the guest's dimension.
+struct ModeWalk {
+    std::string_view name;
+    std::string_view mode;
+    unsigned levels;
+};
+constexpr std::array mode_walks{
+    ModeWalk{"32_bit_4k", "32_bit", 2}, ModeWalk{"32_bit_4m", "32_bit", 1},
+    ModeWalk{"pae_4k", "pae", 2},       ModeWalk{"pae_2m", "pae", 1},
+    ModeWalk{"paging_off", "off", 0},
+};
 
 class WalkMatrix {
   public:
@@ -64,6 +84,8 @@ class WalkMatrix {
         add_part<4, 5>();
         add_part<5, 4>();
         add_part<5, 5>();
+        for (unsigned host = 0; host < matrix_sizes.size(); ++host)
+            add_modes(host);
         return std::move(results_);
     }
 
@@ -75,8 +97,7 @@ class WalkMatrix {
                 unsigned const built = built_references<GuestLevels, EptLevels>(matrix_sizes[guest],
                                                                                 matrix_sizes[host]);
                 std::optional<unsigned> live;
-                if (GuestLevels == 4 && EptLevels == 4)
-                    live = live_references(size_names[guest], size_names[host], context_);
+                if (GuestLevels == 4 && EptLevels == 4) live = walk_live(guest, host);
                 add(fmt::format("walk_{}x{}_{}_{}", GuestLevels, EptLevels, size_names[guest],
                                 size_names[host]),
                     {fmt::format("{} levels, {}", GuestLevels, size_names[guest]),
@@ -85,26 +106,50 @@ class WalkMatrix {
             }
         }
     }
-    void add(std::string name, MatrixCell cell, unsigned built, unsigned formula,
+    unsigned walk_live(unsigned guest, unsigned host) {
+        auto const json = live_walks("walk",
+                                     {"--guest-page", std::string{size_names[guest]}, "--host-page",
+                                      std::string{size_names[host]}},
+                                     context_);
+        return references_of(json["walks"][0]);
+    }
+    /// 32-bit paging, PAE and paging off, of the guest that goes through all of them.
+    void add_modes(unsigned host) {
+        auto const json =
+            live_walks("modes", {"--host-page", std::string{size_names[host]}}, context_);
+        for (std::size_t at = 0; at < mode_walks.size(); ++at) {
+            auto const& [name, mode, levels] = mode_walks[at];
+            auto const& walk = json["walks"][at];
+            if (walk["mode"] != mode)
+                throw Failure{fmt::format("the guest modes walked in {}, and not in {}",
+                                          walk["mode"].dump(), mode)};
+            add(fmt::format("walk_{}_{}", name, size_names[host]),
+                {std::string{name}, fmt::format("4 levels, {}", size_names[host])}, std::nullopt,
+                closed_form::nested(levels, 4 - host), references_of(walk));
+        }
+    }
+    void add(std::string name, MatrixCell cell, std::optional<unsigned> built, unsigned formula,
              std::optional<unsigned> live) {
-        if (built != formula || (live && *live != formula))
+        if (built.value_or(formula) != formula || live.value_or(formula) != formula)
             throw Failure{fmt::format("{}: {} references on built tables, {} by the closed form, "
                                       "{} on the live guest",
-                                      name, built, formula, live.value_or(built))};
-        results_.push_back(
-            {.name = std::move(name),
-             .unit = "refs",
-             .value = live.value_or(built),
-             .floor = {},
-             .peer = {},
-             .goal = formula,
-             .source = live ? "the live guest walk in Bochs, tables built for the walk, closed form"
-                            : "tables built for the walk, closed form",
-             .note = live ? fmt::format("closed form {}, built tables {}, live guest {}, the "
-                                        "processor's own reads: the same",
-                                        formula, built, *live)
-                          : fmt::format("closed form {}, built tables {}", formula, built),
-             .cell = std::move(cell)});
+                                      name, built.value_or(formula), formula,
+                                      live.value_or(formula))};
+        std::string note = fmt::format("closed form {}", formula);
+        if (built) note += fmt::format(", built tables {}", *built);
+        if (live) note += fmt::format(", live guest {}, Bochs's own reads {}", *live, *live);
+        results_.push_back({.name = std::move(name),
+                            .unit = "refs",
+                            .value = live ? *live : built.value_or(0),
+                            .floor = {},
+                            .peer = {},
+                            .goal = formula,
+                            .source = live ? "a live guest's walk in Bochs, equal to what the "
+                                             "emulated processor itself read"
+                                           : "tables built for the walk",
+                            .note = std::move(note),
+                            .exact = true,
+                            .cell = std::move(cell)});
     }
 
     Context& context_;

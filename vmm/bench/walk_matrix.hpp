@@ -8,9 +8,11 @@
 
 namespace twofold::vmm {
 
-/// One result a cell, 36 in all, on tables that are built for it; for four levels over four also on
-/// the live guest `walk` in Bochs, whose every walk is compared with what the emulated processor
-/// itself read. Throws Failure when the guest can't be run, or when two of these differ.
+/// One result a cell: 36 of page sizes and depths, on tables that are built for them, those of four
+/// levels over four also on the live guest `walk`; and 15 of 32-bit paging, PAE and paging off over
+/// each EPT page, on the live guest `modes`. Live guests run in Bochs, and their every walk is
+/// compared with what the emulated processor itself read. Throws Failure when a guest can't be run,
+/// or when two of these differ.
 std::vector<BenchmarkResult> bench_walk(Context& context);
 
 } // namespace twofold::vmm

@@ -8,6 +8,7 @@
 #include "cli/run_command.hpp"
 #include "cli/sim_command.hpp"
 #include "cli/snapshot_command.hpp"
+#include "cli/trace_command.hpp"
 #include "cli/walk_command.hpp"
 #include "system/failure.hpp"
 
@@ -42,15 +43,11 @@ struct Command {
 };
 
 constexpr Command commands[] = {
-    {"run", add_run_command},
-    {"walk", add_walk_command},
-    {"explore", add_explore_command},
-    {"bench", add_bench_command},
-    {"sim", add_sim_command},
-    {"image", add_image_command},
-    {"snapshot", add_snapshot_command},
-    {"doctor", add_doctor_command},
-    {"completion", add_completion_command},
+    {"run", add_run_command},       {"walk", add_walk_command},
+    {"trace", add_trace_command},   {"explore", add_explore_command},
+    {"bench", add_bench_command},   {"sim", add_sim_command},
+    {"image", add_image_command},   {"snapshot", add_snapshot_command},
+    {"doctor", add_doctor_command}, {"completion", add_completion_command},
 };
 
 /// Describing all options takes longer than a guest's launch: where the first word is a command,

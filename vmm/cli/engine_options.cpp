@@ -3,7 +3,6 @@
 #include "cli/installation.hpp"
 #include "cli/option_list.hpp"
 #include "cli/size.hpp"
-#include "engine/bochs.hpp"
 #include "engine/qemu.hpp"
 #include "kvm/device.hpp"
 #include "kvm/kvm_engine.hpp"
@@ -93,35 +92,55 @@ std::unique_ptr<Engine> EngineOptionTexts::make_kvm() const {
     return std::make_unique<KvmEngine>(std::move(options));
 }
 
-std::unique_ptr<Engine> EngineOptionTexts::make(unsigned trace_windows) const {
-    if ((engine == "kvm" || engine == "auto") && trace_windows != 0)
-        throw UsageError{"--check needs --engine bochs: it prints what it reads"};
-    if (engine == "kvm" || (engine == "auto" && kvm::why_unusable().empty())) return make_kvm();
+std::optional<std::uint64_t> EngineOptionTexts::parsed_machine_memory() const {
+    if (machine_memory.empty()) return std::nullopt;
+    auto const memory = parse_size("--machine-memory", machine_memory);
+    if (memory == 0 || memory % (1 << 20) != 0) {
+        throw UsageError{
+            fmt::format("--machine-memory: {} bytes are not a multiple of 1M above 0", memory)};
+    }
+    return memory;
+}
+
+BochsOptions EngineOptionTexts::bochs_options() const {
+    BochsOptions options{.hypervisor = find_hypervisor(),
+                         .machine_memory = parsed_machine_memory()};
+    if (!cpu.empty()) options.cpu_model = cpu;
+    return options;
+}
+
+void EngineOptionTexts::check_without_kvm() const {
     board.check_not_given();
     clones.check_not_given();
     if (!host_memory.empty()) throw UsageError{"--host-memory needs --engine kvm"};
     if (!gdb.empty()) throw UsageError{"--gdb needs --engine kvm"};
-    std::optional<std::uint64_t> memory;
-    if (!machine_memory.empty()) {
-        memory = parse_size("--machine-memory", machine_memory);
-        if (*memory == 0 || *memory % (1 << 20) != 0) {
-            throw UsageError{fmt::format(
-                "--machine-memory: {} bytes are not a multiple of 1M above 0", *memory)};
-        }
-    }
+}
+
+std::unique_ptr<Engine> EngineOptionTexts::make_tracing(std::uint64_t entry) const {
+    if (engine != "bochs") throw UsageError{"trace needs --engine bochs: it prints what it does"};
+    check_without_kvm();
+    auto options = bochs_options();
+    options.trace_from = entry;
+    return std::make_unique<BochsEngine>(std::move(options));
+}
+
+std::unique_ptr<Engine> EngineOptionTexts::make(unsigned trace_windows) const {
+    if ((engine == "kvm" || engine == "auto") && trace_windows != 0)
+        throw UsageError{"--check needs --engine bochs: it prints what it reads"};
+    if (engine == "kvm" || (engine == "auto" && kvm::why_unusable().empty())) return make_kvm();
+    check_without_kvm();
     if (engine == "qemu" && trace_windows == 0) {
         return std::make_unique<QemuEngine>(QemuOptions{.hypervisor = find_hypervisor(),
                                                         .cpu_model = cpu.empty() ? "max" : cpu,
-                                                        .machine_memory = memory});
+                                                        .machine_memory = parsed_machine_memory()});
     }
     if (engine == "qemu") throw UsageError{"--check needs --engine bochs: it prints what it reads"};
     if (engine != "bochs" && engine != "auto") {
         throw UsageError{
             fmt::format("--engine: there is no '{}'; there are bochs, qemu, kvm and auto", engine)};
     }
-    BochsOptions options{
-        .hypervisor = find_hypervisor(), .machine_memory = memory, .trace_windows = trace_windows};
-    if (!cpu.empty()) options.cpu_model = cpu;
+    auto options = bochs_options();
+    options.trace_windows = trace_windows;
     return std::make_unique<BochsEngine>(std::move(options));
 }
 

@@ -3,10 +3,12 @@
 
 #include "cli/board_options.hpp"
 #include "cli/clone_options.hpp"
-#include "engine/engine.hpp"
+#include "engine/bochs.hpp"
 #include "kvm/run_options.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace twofold::vmm {
@@ -31,9 +33,15 @@ struct EngineOptionTexts {
 
     /// `trace_windows`: see BochsOptions; only Bochs has them.
     [[nodiscard]] std::unique_ptr<Engine> make(unsigned trace_windows = 0) const;
+    /// Bochs that prints all it does once it comes to the instruction at `entry`. Throws UsageError
+    /// where another engine is wanted.
+    [[nodiscard]] std::unique_ptr<Engine> make_tracing(std::uint64_t entry) const;
 
   private:
     [[nodiscard]] std::unique_ptr<Engine> make_kvm() const;
+    void check_without_kvm() const;
+    [[nodiscard]] std::optional<std::uint64_t> parsed_machine_memory() const;
+    [[nodiscard]] BochsOptions bochs_options() const;
 };
 
 /// Of --lazy-by and --fault-window. Throws UsageError for values that there are not.

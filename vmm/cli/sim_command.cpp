@@ -33,6 +33,8 @@ Examples:
   valgrind --tool=lackey --trace-mem=yes --log-file=ls.trace ls; twofold sim --trace ls.trace
   twofold sim --pattern zipf --latency 4,14,50,200
   twofold sim --break-even --footprint 4G --plot crossing.svg
+  twofold walk touch --tables touch.csv -- --pages 100
+  twofold sim --tables touch.csv --pattern random --first 0x445000 --footprint 400K
   twofold sim --list)";
 
 /// "12,345,678 accesses, 41 million a second", on terminals.
@@ -96,6 +98,8 @@ void plot(Context& context, SimOptions const& options, Chart const& chart) {
 }
 
 int break_even(Context& context, SimOptions const& options) {
+    if (!options.tables.empty())
+        throw UsageError{"--break-even changes tables; --tables are as they were recorded"};
     auto const found = find_break_even(
         {options.exit_cycles, options.reference_cycles, options.configurations().front()},
         [&](std::span<Configuration const> configurations) {

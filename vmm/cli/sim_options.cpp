@@ -2,6 +2,7 @@
 
 #include "cli/size.hpp"
 #include "sim/access_pattern.hpp"
+#include "sim/recorded_tables.hpp"
 #include "sim/trace_format.hpp"
 #include "system/failure.hpp"
 
@@ -47,6 +48,8 @@ void add_stream_options(CLI::App& command, SimOptions& options) {
     command.add_option("--footprint", options.footprint, "Memory that a pattern covers")
         ->type_name("SIZE")
         ->capture_default_str();
+    command.add_option("--first", options.first, "The address that a pattern begins at")
+        ->type_name("ADDRESS");
     command.add_option("--accesses", options.accesses, "Length of a pattern")
         ->capture_default_str();
     command.add_option("--stride", options.stride, "Of the pattern stride")
@@ -76,6 +79,11 @@ void add_machine_options(CLI::App& command, SimOptions& options) {
     command.add_option("--ept-levels", options.ept_levels, "4 or 5")
         ->check(CLI::Range(4, 5))
         ->capture_default_str();
+    command
+        .add_option("--tables", options.tables,
+                    "Walk the tables in NAME.guest.csv and NAME.ept.csv, which `twofold walk "
+                    "--tables` writes; everything that is accessed must be mapped there")
+        ->type_name("NAME.csv");
     command.add_flag("--lazy", options.lazy,
                      "Map a pattern's pages at their first touch, as those of a trace, not before");
     command.add_flag("--scattered", options.scattered,
@@ -132,6 +140,7 @@ OpenSource SimOptions::source() const {
     parameters.accesses = accesses;
     parameters.skew = skew;
     parameters.seed = seed;
+    parameters.first = first_address();
     if (parameters.footprint < smallest_footprint || parameters.footprint > largest_footprint)
         throw UsageError{"--footprint is 4K to 256G"};
     if (parameters.stride == 0) throw UsageError{"--stride must not be 0"};
@@ -139,7 +148,27 @@ OpenSource SimOptions::source() const {
     return [parameters, &kind] { return kind.make(parameters); };
 }
 
+Gva SimOptions::first_address() const {
+    return first.empty() ? PatternParameters{}.first : Gva{parse_size("--first", first)};
+}
+
+std::vector<Configuration> SimOptions::recorded_configurations() const {
+    if (remap_every != 0 || scattered)
+        throw UsageError{"--tables: recorded tables are not changed; leave out --remap-every and "
+                         "--scattered"};
+    auto const recorded = std::make_shared<RecordedTables const>(tables);
+    std::vector<Configuration> list_of_them;
+    for (auto const& name : techniques)
+        list_of_them.push_back({.technique = technique_named(name),
+                                .guest_levels = recorded->guest_levels(),
+                                .ept_levels = recorded->ept_levels(),
+                                .data_caches = !latencies.empty(),
+                                .recorded = recorded});
+    return list_of_them;
+}
+
 std::vector<Configuration> SimOptions::configurations() const {
+    if (!tables.empty()) return recorded_configurations();
     std::vector<Configuration> list_of_them;
     for (auto const& name : techniques) {
         Configuration configuration{.technique = technique_named(name),
@@ -150,7 +179,7 @@ std::vector<Configuration> SimOptions::configurations() const {
                                     .data_caches = !latencies.empty(),
                                     .remap_every = remap_every};
         if (trace.empty() && !lazy) {
-            configuration.populate_from = PatternParameters{}.first;
+            configuration.populate_from = first_address();
             configuration.populate_bytes = parse_size("--footprint", footprint);
         }
         for (PageSize const guest : page_sizes("--guest-page", guest_pages)) {

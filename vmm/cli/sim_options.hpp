@@ -34,6 +34,9 @@ struct SimOptions {
     bool scattered = false;
     bool lazy = false;
     std::uint64_t remap_every = 0;
+    /// Files of recorded tables, and where a pattern begins.
+    std::string tables;
+    std::string first;
     std::vector<double> latencies;
 
     unsigned threads = 0;
@@ -51,6 +54,10 @@ struct SimOptions {
     [[nodiscard]] std::vector<Configuration> configurations() const;
     [[nodiscard]] std::optional<Latencies> latency_list() const;
     [[nodiscard]] unsigned thread_count() const;
+
+  private:
+    [[nodiscard]] Gva first_address() const;
+    [[nodiscard]] std::vector<Configuration> recorded_configurations() const;
 };
 
 } // namespace twofold::vmm

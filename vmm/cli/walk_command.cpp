@@ -1,10 +1,11 @@
 #include "cli/walk_command.hpp"
 
 #include "cli/json_output.hpp"
-#include "cli/launch_options.hpp"
 #include "cli/option_list.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
+#include "cli/walk_options.hpp"
+#include "cli/walk_tables.hpp"
 #include "engine/bochs_trace.hpp"
 #include "report/walk_comparison.hpp"
 #include "report/walk_json.hpp"
@@ -25,6 +26,11 @@ constexpr char const* walk_examples =
 of accessed and dirty bits are not counted. The walks go to standard output, the guest's console to
 standard error. The guest is run twice: over EPT, and natively beside it.
 
+With --gva, --range or --sample the guest's tables of both dimensions are read when it has ended, and
+the addresses are walked through them. Under KVM the second dimension is not KVM's own tables, which
+cannot be read: it is what maps the guest's memory slot by leaves of the size of --host-page, and an hpa
+is an address of this program.
+
 --check lets the emulated processor repeat each access with nothing cached and compares what it
 read with the hypervisor's walk of the same live tables; it exits with 1 at a difference.
 
@@ -32,18 +38,14 @@ Examples:
   twofold walk walk
   twofold walk walk --guest-page 2m --host-page 4k
   twofold walk walk --check
+  twofold walk touch --gva 0x400000,0x800000
+  twofold walk touch --range 0x400000-0x800000 -- 100
+  twofold walk touch --engine kvm --sample 1000 --json -
   twofold walk walk --json walks.json)";
 
 constexpr std::string_view what_is_counted =
     "counted: reads of paging-structure entries; the data access and the write-backs of accessed "
     "and dirty bits are not\n";
-
-struct WalkOptions {
-    LaunchOptions launch;
-    std::string json;
-    bool check = false;
-    bool quiet = false;
-};
 
 /// One of the two runs: the guest over EPT, or natively.
 class WalkRun {
@@ -193,9 +195,13 @@ void add_walk_command(CLI::App& application, Action& chosen) {
     command->add_flag("--check", options->check,
                       "Compare each walk with what the emulated processor itself reads");
     command->add_flag("-q,--quiet", options->quiet, "Do not show the guest's console");
+    options->add_selection_to(*command);
     command->footer(walk_examples);
     command->callback([options, &chosen] {
-        chosen = [options](Context& context) { return WalkCommand{context, *options}.run(); };
+        chosen = [options](Context& context) {
+            return options->walks_tables() ? walk_tables(context, *options)
+                                           : WalkCommand{context, *options}.run();
+        };
     });
 }
 

@@ -82,8 +82,9 @@ std::unique_ptr<Run> BochsEngine::start(LaunchPlan const& plan, Sinks sinks, Eve
                                                     .log = files.chatter.write_end.path(),
                                                     .magic_break = options_.trace_windows > 0,
                                                     .swap_disk = swap_disk}));
-    std::string const commands =
-        files.add("bochs commands", bochs_debugger_commands(options_.trace_windows));
+    std::string const commands = files.add(
+        "bochs commands", options_.trace_from ? bochs_trace_commands(*options_.trace_from)
+                                              : bochs_debugger_commands(options_.trace_windows));
     try {
         return std::make_unique<EmulatorRun>(
             std::vector<std::string>{installation.program, "-q", "-f", configuration, "-rc",

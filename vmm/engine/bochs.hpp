@@ -16,6 +16,8 @@ struct BochsOptions {
     std::optional<std::uint64_t> machine_memory = std::nullopt;
     /// How many windows of the guest have their memory references printed to `Sinks::engine_line`.
     unsigned trace_windows = 0;
+    /// Each instruction and access is printed from the first one at this linear address on.
+    std::optional<std::uint64_t> trace_from = std::nullopt;
 };
 
 /// Where Bochs and its firmware are, as found on this machine or named by TWOFOLD_BOCHS and

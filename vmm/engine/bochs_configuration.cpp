@@ -63,4 +63,8 @@ std::string bochs_debugger_commands(unsigned windows) {
     return commands + "c\nq\n";
 }
 
+std::string bochs_trace_commands(std::uint64_t entry) {
+    return fmt::format("lb {:#x}\nc\nbpd 1\ntrace-mem on\ntrace on\nc\nq\n", entry);
+}
+
 } // namespace twofold::vmm

@@ -29,4 +29,8 @@ std::string bochs_configuration(BochsMachine const& machine);
 /// `xchg %bx,%bx` to the next one, for that many pairs.
 std::string bochs_debugger_commands(unsigned windows);
 
+/// Runs to the end, printing each instruction and each access from the first time on that the
+/// instruction at the linear address `entry` is the next.
+std::string bochs_trace_commands(std::uint64_t entry);
+
 } // namespace twofold::vmm

@@ -61,7 +61,7 @@ ExplorerJson explored_walk_json(record::Walk const& walk) {
         references.push_back({reference.dimension == Dimension::guest ? 0 : 1,
                               level_name(reference.dimension, reference.level),
                               hexadecimal(reference.address), hexadecimal(reference.entry),
-                              describe_entry(reference)});
+                              describe_entry(reference, walk.mode)});
     ExplorerJson steps = ExplorerJson::array();
     for (auto const& step : shape_of(walk).steps) {
         ExplorerJson row{{"ept", step.ept}};
@@ -79,7 +79,7 @@ ExplorerJson explored_walk_json(record::Walk const& walk) {
             {"references", references},
             {"steps", steps},
             {"served", served},
-            {"form", closed_form_text(*walk.guest_page, walk.host_page)}};
+            {"form", closed_form_text(walk)}};
 }
 
 /// As it may stand inside of a <script>: no text in it can end the element.
@@ -110,7 +110,7 @@ std::string plain_table(record::Walk const& walk) {
         fmt::format("<h2>{}</h2>\n<p>gva {:#x}, gpa {:#x}, hpa {:#x}; {} references: {}</p>\n"
                     "<table>\n<tr><th>#<th>entry<th>at hpa<th>holds<th>which says",
                     pair_name(walk), walk.gva, *walk.gpa, *walk.hpa, walk.references.size(),
-                    closed_form_text(*walk.guest_page, walk.host_page));
+                    closed_form_text(walk));
     std::vector<std::vector<std::string>> served;
     for (std::size_t state = 0; state < cache_states().size(); ++state) {
         text += fmt::format("<th>{}", cache_states()[state].name);
@@ -120,7 +120,7 @@ std::string plain_table(record::Walk const& walk) {
         auto const& reference = walk.references[at];
         text += fmt::format("\n<tr><td>{}<td>{}<td>{:#x}<td>{:#x}<td>{}", at + 1,
                             level_name(reference.dimension, reference.level), reference.address,
-                            reference.entry, html(describe_entry(reference)));
+                            reference.entry, html(describe_entry(reference, walk.mode)));
         for (auto const& state : served)
             text += "<td>" + state[at];
     }

@@ -84,7 +84,8 @@ abi::GuestRecord append_guest(Layout& layout, GuestPlan const& guest, std::uint6
             (guest.together ? abi::GuestRecord::together : 0) |
             (guest.accessed_dirty ? 0 : abi::GuestRecord::no_accessed_dirty) |
             (guest.zeroed_stock ? abi::GuestRecord::zeroed_stock : 0) |
-            (guest.ept_probes ? abi::GuestRecord::ept_probes : 0)),
+            (guest.ept_probes ? abi::GuestRecord::ept_probes : 0) |
+            (guest.report_tables ? abi::GuestRecord::report_tables : 0)),
         .clones = guest.clones,
         .weight = guest.weight,
         .reserved = {},

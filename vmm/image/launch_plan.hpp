@@ -40,6 +40,8 @@ struct GuestPlan {
     std::optional<BootPlan> boot = std::nullopt;
     /// The guest may change EPT entries that map its memory, for one access at a time.
     bool ept_probes = false;
+    /// Its page tables, of both dimensions, are reported when it ends.
+    bool report_tables = false;
 
     [[nodiscard]] std::string const& name() const { return arguments.front(); }
 };

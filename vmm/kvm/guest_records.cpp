@@ -1,43 +1,14 @@
 #include "kvm/guest_records.hpp"
 
-#include <twofold/abi/json_line.hpp>
+#include "kvm/record_line.hpp"
+
+#include <twofold/abi/walk_record.hpp>
 
 namespace twofold::vmm::kvm {
 
 namespace {
 
 using abi::hex;
-
-struct Text {
-    std::string text;
-    void operator()(std::string_view piece) { text += piece; }
-};
-
-/// What `write(line)` makes of a line, without its newline.
-template <class Write>
-std::string line_of(Write&& write) {
-    Text text;
-    {
-        abi::JsonLine line{text};
-        write(line);
-    }
-    text.text.pop_back();
-    return std::move(text.text);
-}
-
-std::string_view text_of(Dimension dimension) {
-    return dimension == Dimension::guest ? "guest" : "ept";
-}
-
-std::string_view text_of(WalkFaultReason reason) {
-    switch (reason) {
-    case WalkFaultReason::not_present: return "not_present";
-    case WalkFaultReason::malformed: return "malformed";
-    case WalkFaultReason::unreadable: return "unreadable";
-    case WalkFaultReason::denied: return "denied";
-    }
-    return "";
-}
 
 template <class Line>
 void put_counts(Line& line, std::string_view key,
@@ -107,32 +78,10 @@ std::string start_record(GuestIdentity const& guest, GuestPlan const& plan,
     });
 }
 
-std::string walk_record(std::uint64_t guest, Gva gva, std::vector<Reference> const& references,
+std::string walk_record(std::uint64_t guest, Gva gva, PagingMode mode,
+                        std::vector<Reference> const& references,
                         std::expected<NestedTranslation, NestedFault> const& result) {
-    return line_of([&](auto& line) {
-        line("record", "walk")("guest", guest)("gva", hex(gva));
-        if (result) {
-            line("gpa", hex(result->gpa))("hpa", hex(result->hpa))(
-                "page_size", hex(result->page_size().bytes()))(
-                "guest_page", hex(result->guest_page.bytes()))("host_page",
-                                                               hex(result->host_page.bytes()));
-        }
-        line("native", false);
-        {
-            auto list = line.array("references");
-            for (Reference const& reference : references) {
-                auto object = list.object();
-                object("dimension", text_of(reference.dimension))("level",
-                                                                  std::uint32_t{reference.level})(
-                    "address", hex(reference.address))("entry", hex(reference.entry));
-                if (reference.dimension == Dimension::guest) object("gpa", hex(reference.gpa));
-            }
-        }
-        if (result) return;
-        NestedFault const& fault = result.error();
-        line.object("fault")("dimension", text_of(fault.dimension))(
-            "level", std::uint32_t{fault.level})("reason", text_of(fault.reason));
-    });
+    return line_of([&](auto& line) { abi::put_walk(line, guest, gva, mode, references, result); });
 }
 
 std::string figure_record(std::uint64_t guest, std::string_view name, std::uint64_t ticks) {

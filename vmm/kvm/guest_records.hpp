@@ -7,6 +7,7 @@
 #include "kvm/stop.hpp"
 #include "kvm/unknown_io.hpp"
 
+#include <twofold/arch/paging_mode.hpp>
 #include <twofold/paging/nested_walk.hpp>
 
 #include <algorithm>
@@ -76,7 +77,8 @@ std::string boot_record(std::string_view processor, std::uint64_t memory_bytes,
                         std::vector<std::pair<std::string_view, std::uint64_t>> const& phases);
 std::string start_record(GuestIdentity const& guest, GuestPlan const& plan,
                          std::string_view populate, std::uint64_t ticks_to_entry);
-std::string walk_record(std::uint64_t guest, Gva gva, std::vector<Reference> const& references,
+std::string walk_record(std::uint64_t guest, Gva gva, PagingMode mode,
+                        std::vector<Reference> const& references,
                         std::expected<NestedTranslation, NestedFault> const& result);
 std::string figure_record(std::uint64_t guest, std::string_view name, std::uint64_t ticks);
 std::string stop_record(GuestIdentity const& guest, Stop const& stop, Figures const& figures);

@@ -1,7 +1,9 @@
 #include "kvm/guest_view.hpp"
 
 #include "kvm/ram_words.hpp"
+#include "kvm/record_line.hpp"
 
+#include <twofold/abi/table_records.hpp>
 #include <twofold/arch/control_register.hpp>
 #include <twofold/arch/msr.hpp>
 #include <twofold/paging/walk.hpp>
@@ -77,6 +79,19 @@ GuestView::walk(Gva gva, SlotTables& slot,
                 std::function<void(Reference const&)> const& observe) const {
     return with_paging(registers_, ram_, [&](auto const& format, auto const& root) {
         return walk_nested(format, root, gva, slot.dimension(), observe);
+    });
+}
+
+PagingMode GuestView::mode() const {
+    return with_paging(registers_, ram_,
+                       []<class Format>(Format const&, auto const&) { return Format::mode; });
+}
+
+void GuestView::report_tables(std::uint64_t guest, SlotTables& slot,
+                              std::function<void(std::string)> const& put) const {
+    with_paging(registers_, ram_, [&](auto const& format, auto const& root) {
+        abi::record_tables(guest, format, root, slot.dimension(),
+                           [&](auto&& write) { put(line_of(write)); });
     });
 }
 

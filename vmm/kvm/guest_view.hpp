@@ -5,11 +5,13 @@
 #include "kvm/machine.hpp"
 #include "kvm/second_dimension.hpp"
 
+#include <twofold/arch/paging_mode.hpp>
 #include <twofold/paging/nested_walk.hpp>
 
 #include <functional>
 #include <optional>
 #include <span>
+#include <string>
 
 namespace twofold::vmm::kvm {
 
@@ -25,6 +27,11 @@ class GuestView {
     /// The walk of both dimensions, the second being `slot`.
     [[nodiscard]] std::expected<NestedTranslation, NestedFault>
     walk(Gva gva, SlotTables& slot, std::function<void(Reference const&)> const& observe) const;
+
+    [[nodiscard]] PagingMode mode() const;
+    /// Calls `put(line)` for each record of the tables of both dimensions.
+    void report_tables(std::uint64_t guest, SlotTables& slot,
+                       std::function<void(std::string)> const& put) const;
 
   private:
     kvm_sregs const& registers_;

@@ -1,6 +1,7 @@
 #include "kvm/guests.hpp"
 
 #include "kvm/confinement.hpp"
+#include "kvm/guest_view.hpp"
 #include "kvm/interrupt_chips.hpp"
 #include "kvm/ticks.hpp"
 #include "system/failure.hpp"
@@ -24,7 +25,8 @@ GuestPlan without_file(GuestPlan const& plan) {
             .memory_bytes = plan.memory_bytes,
             .guest_page = plan.guest_page,
             .host_page = plan.host_page,
-            .populate = plan.populate};
+            .populate = plan.populate,
+            .report_tables = plan.report_tables};
 }
 
 /// Each guest has descriptors of its own, and most systems give a process only 1,024 at first.
@@ -172,6 +174,7 @@ bool Guests::on_end(GuestMachine& guest, Stop stop, bool for_good) {
         if (put_back(guest, stop)) return true;
     }
     guest.end_reason = stop.reason;
+    if (plan_.report_tables) put_tables(guest);
     auto const figures = guest.figures(page_map_, options_.figures);
     outbox_.put_report(stop_record(guest.who, stop, figures));
     if (figures.reclaimed)
@@ -180,6 +183,14 @@ bool Guests::on_end(GuestMachine& guest, Stop stop, bool for_good) {
     if (guest.who.cloned_from && !guest.faults) guest.ram->discard();
     finish_one();
     return false;
+}
+
+/// Of the first processor. Before the end's figures: the tables may have to be brought in.
+void Guests::put_tables(GuestMachine& guest) {
+    auto const special = guest.machine->processors.front().special_registers();
+    SlotTables slot{*guest.ram};
+    GuestView{special, *guest.ram}.report_tables(
+        guest.who.number, slot, [this](std::string line) { outbox_.put_report(std::move(line)); });
 }
 
 void Guests::finish_one() {

@@ -58,6 +58,8 @@ class Guests {
     [[nodiscard]] bool put_back(GuestMachine& guest, Stop& stop) const;
     void finish_one();
 
+    void put_tables(GuestMachine& guest);
+
     GuestPlan plan_;
     RunOptions const& options_;
     Outbox& outbox_;

@@ -31,9 +31,10 @@ std::uint64_t Hypercalls::walk(Gva gva) {
     if (!slot_) slot_ = std::make_unique<SlotTables>(ram_);
     auto const special = processor_.special_registers();
     std::vector<Reference> references;
-    auto const result = GuestView{special, ram_}.walk(
+    GuestView const view{special, ram_};
+    auto const result = view.walk(
         gva, *slot_, [&](Reference const& reference) { references.push_back(reference); });
-    services_.report(walk_record(services_.number, gva, references, result));
+    services_.report(walk_record(services_.number, gva, view.mode(), references, result));
     return references.size();
 }
 

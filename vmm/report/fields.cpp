@@ -49,13 +49,7 @@ bool Fields::boolean(char const* key) const {
     return value.get<bool>();
 }
 
-std::uint64_t Fields::hex(char const* key) const {
-    Json const& value = member(key);
-    auto const parsed =
-        value.is_string() ? parse_hexadecimal(value.get_ref<std::string const&>()) : std::nullopt;
-    if (!parsed) fail(key, "must be a number of at most 64 bits as text \"0x...\"");
-    return *parsed;
-}
+std::uint64_t Fields::hex(char const* key) const { return hex_of(member(key), key); }
 
 PageSize Fields::page_size(char const* key) const {
     auto const size = PageSize::of_bytes(hex(key));
@@ -88,6 +82,36 @@ std::vector<Fields> Fields::objects(char const* key) const {
     std::vector<Fields> all;
     for (Json const& element : array)
         all.emplace_back(element, fmt::format("{}.{}[{}]", where_, key, all.size()));
+    return all;
+}
+
+std::uint64_t Fields::hex_of(Json const& value, char const* key) const {
+    auto const parsed =
+        value.is_string() ? parse_hexadecimal(value.get_ref<std::string const&>()) : std::nullopt;
+    if (!parsed) fail(key, "must be a number of at most 64 bits as text \"0x...\"");
+    return *parsed;
+}
+
+std::vector<std::uint64_t> Fields::hex_array(char const* key) const {
+    Json const& array = member(key);
+    if (!array.is_array()) fail(key, "must be an array");
+    std::vector<std::uint64_t> all;
+    for (Json const& element : array)
+        all.push_back(hex_of(element, key));
+    return all;
+}
+
+std::vector<Fields::Run> Fields::runs(char const* key) const {
+    Json const& array = member(key);
+    if (!array.is_array()) fail(key, "must be an array");
+    std::vector<Run> all;
+    for (Json const& run : array) {
+        bool const right = run.is_array() && run.size() == 4 && run[0].is_number_unsigned() &&
+                           run[1].is_number_unsigned();
+        if (!right) fail(key, "must be runs [index, count, first, step]");
+        all.push_back({run[0].get<std::uint64_t>(), run[1].get<std::uint64_t>(),
+                       hex_of(run[2], key), hex_of(run[3], key)});
+    }
     return all;
 }
 

@@ -47,6 +47,17 @@ class Fields {
 
     [[nodiscard]] Fields object(char const* key) const;
     [[nodiscard]] std::vector<Fields> objects(char const* key) const;
+    /// An array of "0x...".
+    [[nodiscard]] std::vector<std::uint64_t> hex_array(char const* key) const;
+    /// Words that follow each other by equal steps.
+    struct Run {
+        std::uint64_t index;
+        std::uint64_t count;
+        std::uint64_t first;
+        std::uint64_t step;
+    };
+    /// An array of [index, count, "0x...", "0x..."].
+    [[nodiscard]] std::vector<Run> runs(char const* key) const;
     /// All members of an object of numbers.
     [[nodiscard]] std::map<std::string, std::uint64_t> numbers(char const* key) const;
 
@@ -54,6 +65,7 @@ class Fields {
 
   private:
     [[nodiscard]] Json const& member(char const* key) const;
+    [[nodiscard]] std::uint64_t hex_of(Json const& value, char const* key) const;
 
     Json const& object_;
     std::string where_;

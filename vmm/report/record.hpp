@@ -2,8 +2,10 @@
 #pragma once
 
 #include <twofold/arch/page_size.hpp>
+#include <twofold/arch/paging_mode.hpp>
 #include <twofold/paging/nested_walk.hpp>
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -59,6 +61,10 @@ struct WalkStop {
     Dimension dimension;
     unsigned level;
     std::string reason;
+    /// malformed: those of the entry that are wrong; denied: the one that forbids the access.
+    std::uint64_t bits = 0;
+    /// Of the second dimension: what it did not translate.
+    std::optional<std::uint64_t> gpa = std::nullopt;
 };
 
 struct Walk {
@@ -74,6 +80,40 @@ struct Walk {
     std::vector<WalkReference> references;
     /// Why there is no translation.
     std::optional<WalkStop> fault;
+    /// How the guest's dimension is walked.
+    PagingMode mode = PagingMode::four_level;
+};
+
+/// How a guest's control registers say that it pages, and where its second dimension begins.
+struct Paging {
+    std::uint64_t guest;
+    PagingMode mode;
+    /// The gpa of the top table, where there is one in memory.
+    std::uint64_t root;
+    /// The registers of PAE paging.
+    std::array<std::uint64_t, 4> pdptes;
+    bool execute_disable;
+    unsigned physical_bits;
+    bool page_size_extension;
+    std::uint64_t ept_root;
+    /// 4 or 5.
+    unsigned ept_levels;
+};
+
+/// A page of one of the dimensions' tables.
+struct TablePage {
+    std::uint64_t guest;
+    Dimension dimension;
+    unsigned level;
+    /// The hpa.
+    std::uint64_t address;
+    std::array<std::uint64_t, 512> words;
+};
+
+struct TablesEnd {
+    std::uint64_t guest;
+    /// There are more than the report may hold.
+    bool cut;
 };
 
 struct Figure {
@@ -273,9 +313,10 @@ struct End {
 
 namespace twofold::vmm {
 
-using Record = std::variant<record::Boot, record::CapabilityMissing, record::GuestStart,
-                            record::Walk, record::Figure, record::EptProbe, record::Merge,
-                            record::WorkingSet, record::GuestStop, record::Memory, record::Audit,
-                            record::Error, record::Panic, record::End>;
+using Record =
+    std::variant<record::Boot, record::CapabilityMissing, record::GuestStart, record::Walk,
+                 record::Paging, record::TablePage, record::TablesEnd, record::Figure,
+                 record::EptProbe, record::Merge, record::WorkingSet, record::GuestStop,
+                 record::Memory, record::Audit, record::Error, record::Panic, record::End>;
 
 } // namespace twofold::vmm

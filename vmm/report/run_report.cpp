@@ -63,6 +63,25 @@ void RunReport::add(record::Walk walk) {
     guest.walks.push_back(std::move(walk));
 }
 
+void RunReport::add(record::Paging paging) {
+    auto& guest = running(paging.guest, "paging");
+    if (guest.paging) throw MalformedRecord{"a second record \"paging\" of one guest"};
+    guest.paging = paging;
+}
+
+void RunReport::add(record::TablePage page) {
+    auto& guest = running(page.guest, "table");
+    if (!guest.paging || guest.tables_end)
+        throw MalformedRecord{"a record \"table\" outside \"paging\" and \"tables_end\""};
+    guest.tables.push_back(page);
+}
+
+void RunReport::add(record::TablesEnd end) {
+    auto& guest = running(end.guest, "tables_end");
+    if (!guest.paging) throw MalformedRecord{"a record \"tables_end\" without \"paging\""};
+    guest.tables_end = end;
+}
+
 void RunReport::add(record::Figure figure) {
     auto& guest = running(figure.guest, "figure");
     guest.figures.push_back(std::move(figure));

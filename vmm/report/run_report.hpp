@@ -22,6 +22,10 @@ struct GuestReport {
     std::optional<record::GuestStop> stop;
     std::vector<record::Merge> merges = {};
     std::vector<record::WorkingSet> working_sets = {};
+    /// Its page tables at its end, where the launch asked for them.
+    std::optional<record::Paging> paging = std::nullopt;
+    std::vector<record::TablePage> tables = {};
+    std::optional<record::TablesEnd> tables_end = std::nullopt;
 };
 
 /// Takes a report line by line and keeps it in order.
@@ -55,6 +59,9 @@ class RunReport {
     void add(record::CapabilityMissing missing);
     void add(record::GuestStart start);
     void add(record::Walk walk);
+    void add(record::Paging paging);
+    void add(record::TablePage page);
+    void add(record::TablesEnd end);
     void add(record::Figure figure);
     void add(record::EptProbe probe);
     void add(record::Merge merge);

@@ -39,7 +39,7 @@ Json array_of(std::span<record::Walk const> walks) {
 } // namespace
 
 Json walk_json(record::Walk const& walk) {
-    Json json{{"gva", hexadecimal(walk.gva)}};
+    Json json{{"gva", hexadecimal(walk.gva)}, {"mode", paging_mode_name(walk.mode)}};
     add(json, "gpa", walk.gpa);
     add(json, "hpa", walk.hpa);
     add(json, "page_size", walk.page_size);
@@ -51,7 +51,9 @@ Json walk_json(record::Walk const& walk) {
     if (walk.fault) {
         json["fault"] = {{"dimension", dimension_name(walk.fault->dimension)},
                          {"level", hexadecimal(walk.fault->level)},
-                         {"reason", walk.fault->reason}};
+                         {"reason", walk.fault->reason},
+                         {"bits", hexadecimal(walk.fault->bits)}};
+        add(json["fault"], "gpa", walk.fault->gpa);
     }
     return json;
 }

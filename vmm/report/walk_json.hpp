@@ -10,7 +10,8 @@
 namespace twofold::vmm {
 
 /// One walk: {gva, gpa, hpa, page_size, guest_page, host_page, references:[{dimension, level,
-/// address, entry, gpa}], fault?}, all numbers as "0x..." text, level 1 being the PTE.
+/// address, entry, gpa}], mode, fault?:{dimension, level, reason, bits, gpa?}}, all numbers as
+/// "0x..." text, level 1 being the PTE.
 nlohmann::ordered_json walk_json(record::Walk const& walk);
 
 /// {"walks": [...], "native": [...]}: the latter only where there are native walks.

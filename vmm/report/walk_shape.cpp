@@ -12,11 +12,13 @@ namespace twofold::vmm {
 
 namespace {
 
-/// The radix tables that a leaf of this size leaves to be read, from four levels down.
-std::size_t levels_to(PageSize leaf) {
-    constexpr unsigned top_level = 4;
-    constexpr unsigned index_bits = 9;
-    return top_level - (leaf.shift() - page_4k.shift()) / index_bits;
+/// The radix tables that a leaf of this size leaves to be read, from `levels` down.
+std::size_t levels_to(PageSize leaf, unsigned levels, unsigned index_bits = 9) {
+    return levels == 0 ? 0 : levels - (leaf.shift() - page_4k.shift()) / index_bits;
+}
+
+std::size_t guest_levels_to(PageSize leaf, PagingMode mode) {
+    return levels_to(leaf, levels_of(mode), mode == PagingMode::bits_32 ? 10 : 9);
 }
 
 std::string_view memory_type_name(std::uint64_t entry) {
@@ -30,8 +32,8 @@ std::string_view memory_type_name(std::uint64_t entry) {
     return "reserved type";
 }
 
-std::string describe_guest_entry(unsigned level, std::uint64_t word) {
-    X86Entry const entry{word};
+template <class Entry>
+std::string describe_guest_entry(unsigned level, Entry entry, unsigned index_bits) {
     if (!entry.present()) return "not present";
     Permissions const allowed = entry.permissions();
     std::string text{allowed.write ? "rw" : "r-"};
@@ -40,7 +42,7 @@ std::string describe_guest_entry(unsigned level, std::uint64_t word) {
     text += entry.accessed() ? " A" : "";
     if (!entry.leaf(level)) return fmt::format("{} -> table, gpa {:#x}", text, entry.table());
     text += entry.dirty() ? " D" : "";
-    PageSize const size{12 + 9 * (level - 1)};
+    PageSize const size{12 + index_bits * (level - 1)};
     return fmt::format("{} -> page, gpa {:#x}", text, entry.frame(size));
 }
 
@@ -96,22 +98,34 @@ WalkShape shape_of(record::Walk const& walk) {
     return shape;
 }
 
-std::size_t closed_form(PageSize guest_page, std::optional<PageSize> host_page) {
-    std::size_t const g = levels_to(guest_page);
-    return host_page ? (g + 1) * (levels_to(*host_page) + 1) - 1 : g;
+std::size_t closed_form(PageSize guest_page, std::optional<PageSize> host_page, PagingMode mode,
+                        unsigned ept_levels) {
+    std::size_t const g = guest_levels_to(guest_page, mode);
+    return host_page ? (g + 1) * (levels_to(*host_page, ept_levels) + 1) - 1 : g;
 }
 
-std::string closed_form_text(PageSize guest_page, std::optional<PageSize> host_page) {
-    std::size_t const total = closed_form(guest_page, host_page);
-    if (!host_page) return fmt::format("g = {}", total);
-    return fmt::format("(g+1)(h+1)-1 = ({}+1)({}+1)-1 = {}", levels_to(guest_page),
-                       levels_to(*host_page), total);
+std::string closed_form_text(record::Walk const& walk) {
+    std::size_t const g = guest_levels_to(*walk.guest_page, walk.mode);
+    if (walk.native) return fmt::format("g = {}", g);
+    auto const shape = shape_of(walk);
+    if (auto const h = shape.uniform_ept_references())
+        return fmt::format("(g+1)(h+1)-1 = ({}+1)({}+1)-1 = {}", g, *h, (g + 1) * (*h + 1) - 1);
+    std::size_t sum = g;
+    std::string numbers = std::to_string(g);
+    for (auto const& step : shape.steps) {
+        numbers += fmt::format(" + {}", step.ept.size());
+        sum += step.ept.size();
+    }
+    return fmt::format("g + h0 + ... + h{} = {} = {}", g, numbers, sum);
 }
 
-std::string describe_entry(record::WalkReference const& reference) {
-    return reference.dimension == Dimension::guest
-               ? describe_guest_entry(reference.level, reference.entry)
-               : describe_ept_entry(reference.level, reference.entry);
+std::string describe_entry(record::WalkReference const& reference, PagingMode mode) {
+    if (reference.dimension == Dimension::ept)
+        return describe_ept_entry(reference.level, reference.entry);
+    if (mode == PagingMode::bits_32)
+        return describe_guest_entry(reference.level,
+                                    X86Entry32{static_cast<std::uint32_t>(reference.entry)}, 10);
+    return describe_guest_entry(reference.level, X86Entry{reference.entry}, 9);
 }
 
 } // namespace twofold::vmm

@@ -34,14 +34,16 @@ struct WalkShape {
 WalkShape shape_of(record::Walk const& walk);
 
 /// How many references a walk of these page sizes takes when nothing is cached: (g+1)(h+1)-1, or g
-/// without a second dimension. The data access and the write-backs of accessed and dirty bits are
-/// not counted.
-std::size_t closed_form(PageSize guest_page, std::optional<PageSize> host_page);
+/// without a second dimension, g and h being the levels of `mode` and of EPT down to the leaves.
+/// The data access and the write-backs of accessed and dirty bits are not counted.
+std::size_t closed_form(PageSize guest_page, std::optional<PageSize> host_page,
+                        PagingMode mode = PagingMode::four_level, unsigned ept_levels = 4);
 
-/// The closed form with its numbers, such as "(4+1)(4+1)-1 = 24".
-std::string closed_form_text(PageSize guest_page, std::optional<PageSize> host_page);
+/// The closed form of a walk that found its page, with its numbers: "(g+1)(h+1)-1 = (4+1)(4+1)-1 =
+/// 24"; where EPT's leaves differ in size "g + h0 + h1 + ... = 4 + 4 + 3 + 4 + 4 + 2 = 21".
+std::string closed_form_text(record::Walk const& walk);
 
 /// What an entry says: its permissions, accessed and dirty bits, and where it leads.
-std::string describe_entry(record::WalkReference const& reference);
+std::string describe_entry(record::WalkReference const& reference, PagingMode mode);
 
 } // namespace twofold::vmm

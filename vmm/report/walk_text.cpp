@@ -2,6 +2,7 @@
 
 #include "report/page_size_name.hpp"
 #include "report/table.hpp"
+#include "report/walk_fault_text.hpp"
 #include "report/walk_shape.hpp"
 
 #include <fmt/format.h>
@@ -25,6 +26,17 @@ record::WalkReference const* native_reference(record::Walk const* native, unsign
 std::string translated(record::Walk const& walk, WalkStep const& step) {
     if (!step.guest) return "final gpa";
     return std::string{level_name(Dimension::guest, walk.references[*step.guest].level)};
+}
+
+std::string_view mode_text(PagingMode mode) {
+    switch (mode) {
+    case PagingMode::off: return "no";
+    case PagingMode::bits_32: return "32-bit";
+    case PagingMode::pae: return "PAE";
+    case PagingMode::four_level: return "4-level";
+    case PagingMode::five_level: return "5-level";
+    }
+    return "?";
 }
 
 class WalkPrinter {
@@ -54,22 +66,26 @@ class WalkPrinter {
 
     std::string heading() const {
         std::string text = fmt::format("gva {:#x}", nested_.gva);
-        if (nested_.fault) {
-            auto const& fault = *nested_.fault;
-            return style_.heading(fmt::format("{}: no translation, {} {}", text,
-                                              level_name(fault.dimension, fault.level),
-                                              fault.reason)) +
+        if (nested_.fault)
+            return style_.heading(
+                       fmt::format("{}: no translation: {}", text, fault_text(nested_))) +
                    '\n';
-        }
         if (!nested_.native) text += fmt::format(" -> gpa {:#x}", *nested_.gpa);
         text += fmt::format(" -> hpa {:#x}", *nested_.hpa);
-        text = style_.heading(text) + ", " + page_size_name(*nested_.guest_page) + " guest page";
+        text = style_.heading(text) + ", " + guest_page_text();
         if (nested_.host_page) {
             text +=
                 fmt::format(" over {} EPT page: one TLB entry maps {}",
                             page_size_name(*nested_.host_page), page_size_name(*nested_.page_size));
         }
         return text + '\n';
+    }
+
+    std::string guest_page_text() const {
+        if (nested_.mode == PagingMode::off) return "paging off";
+        std::string const size = page_size_name(*nested_.guest_page);
+        if (nested_.mode == PagingMode::four_level) return size + " guest page";
+        return fmt::format("{} guest page of {} paging", size, mode_text(nested_.mode));
     }
 
     std::string grid() const {
@@ -137,7 +153,7 @@ class WalkPrinter {
                 {std::string{level_name(reference.dimension, reference.level)}, false, colour},
                 {fmt::format("{:#x}", reference.address)},
                 {fmt::format("{:#x}", reference.entry)},
-                {describe_entry(reference)}};
+                {describe_entry(reference, nested_.mode)}};
     }
 
     std::vector<Cell> guest_row(WalkStep const& step) const {
@@ -158,8 +174,7 @@ class WalkPrinter {
                                 shape_.guest_references(),
                                 nested_.references.size() - shape_.guest_references());
         }
-        if (!nested_.fault)
-            text += fmt::format("; {}", closed_form_text(*nested_.guest_page, nested_.host_page));
+        if (!nested_.fault) text += fmt::format("; {}", closed_form_text(nested_));
         if (native_ != nullptr) text += fmt::format("; natively {}", native_->references.size());
         return text + '\n';
     }

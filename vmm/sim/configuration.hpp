@@ -9,10 +9,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace twofold::vmm {
+
+class RecordedTables;
 
 enum class Technique : std::uint8_t { native, shadow, nested };
 /// Which page of its memory a guest gives a gva: the next one, one from anywhere, or the one as far
@@ -33,6 +36,8 @@ struct Configuration {
     std::uint64_t populate_bytes = 0;
     /// The guest re-maps one of its pages every so many accesses; 0: never.
     std::uint64_t remap_every = 0;
+    /// Walked instead of tables that are filled; page sizes and placement then mean nothing.
+    std::shared_ptr<RecordedTables const> recorded = nullptr;
 };
 
 struct SimulationResult {

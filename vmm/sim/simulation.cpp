@@ -1,7 +1,9 @@
 #include "sim/simulation.hpp"
 
+#include "report/walk_shape.hpp"
 #include "sim/access_loop.hpp"
 #include "sim/filled_tables.hpp"
+#include "sim/recorded_parts.hpp"
 #include "system/failure.hpp"
 
 #include <twofold/model/native_space.hpp>
@@ -54,8 +56,22 @@ std::unique_ptr<Simulation> make(Configuration const& configuration,
 }
 
 template <unsigned GuestLevels, unsigned EptLevels>
+std::unique_ptr<Simulation> make_recorded(Configuration const& configuration,
+                                          ProcessorShape const& processor) {
+    switch (configuration.technique) {
+    case Technique::native: return make<RecordedNative<GuestLevels>>(configuration, processor);
+    case Technique::shadow:
+        return make<RecordedShadow<GuestLevels, EptLevels>>(configuration, processor);
+    case Technique::nested: break;
+    }
+    return make<RecordedNested<GuestLevels, EptLevels>>(configuration, processor);
+}
+
+template <unsigned GuestLevels, unsigned EptLevels>
 std::unique_ptr<Simulation> make_of_levels(Configuration const& configuration,
                                            ProcessorShape const& processor) {
+    if (configuration.recorded)
+        return make_recorded<GuestLevels, EptLevels>(configuration, processor);
     switch (configuration.technique) {
     case Technique::native: return make<NativeParts<GuestLevels>>(configuration, processor);
     case Technique::shadow:
@@ -150,7 +166,18 @@ char const* short_name(PageSize size) {
 
 } // namespace
 
+void fail_unmapped(NestedFault const& fault, Gva gva) {
+    std::string what =
+        fmt::format("its {} is not present or not sound", level_name(fault.dimension, fault.level));
+    if (fault.reason == WalkFaultReason::denied || fault.reason == WalkFaultReason::unreadable)
+        what = "an entry forbids it";
+    throw Failure{fmt::format("an access to {:#x} meets no page of the recorded tables: {}",
+                              gva.value(), what)};
+}
+
 std::string describe(Configuration const& configuration) {
+    if (configuration.recorded)
+        return fmt::format("{}, recorded", technique_name(configuration.technique));
     if (configuration.technique == Technique::native)
         return fmt::format("native {}", short_name(configuration.guest_page));
     return fmt::format("{} {}/{}", technique_name(configuration.technique),

@@ -123,9 +123,12 @@ struct GuestRecord {
     static constexpr std::uint8_t no_accessed_dirty = 2;
     /// First writes take frames that were zeroed before, while no guest ran.
     static constexpr std::uint8_t zeroed_stock = 4;
-    /// The guest may change EPT entries that map its memory, for one access at a time.
+    /// The guest may change EPT entries that map its memory, for one access at a time, and the
+    /// sizes of its EPT pages.
     static constexpr std::uint8_t ept_probes = 8;
-    static constexpr std::uint8_t known_flags = 15;
+    /// The guest's page tables are reported when it ends.
+    static constexpr std::uint8_t report_tables = 16;
+    static constexpr std::uint8_t known_flags = 31;
 };
 static_assert(sizeof(GuestRecord) == 56);
 

@@ -67,8 +67,14 @@ enum class Hypercall : std::uint64_t {
     /// Returns by how many leaves of EPT a GiB of the guest's memory is mapped.
     /// RDI: its gpa, a multiple of 1 GiB, with the level of the leaves, 1 to 3, in its lowest bits.
     leaves = 16,
+    /// Gives the memory around an address EPT pages of another size. Only where the launch allows
+    /// it (`--ept-probes`). RDI: gpa; RSI: log2 of the size, 12, 21 or 30. Smaller: the page around
+    /// the address is split, and only as far as it takes to have pages of 4 KiB; larger: the 512
+    /// next smaller pages become one. Returns 0, also where nothing was to be split; an error where
+    /// the pages can't become one.
+    resize_pages = 17,
     /// Gives the rest of the guest's turn to who waits for the processor. Returns 0.
-    yield = 20,
+    yield = 18,
 };
 
 /// By what means the writing of pages is noticed.

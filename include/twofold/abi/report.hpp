@@ -16,15 +16,28 @@
 //                bundle's last guest, and their records may stand between those of others
 //                ticks_to_entry: from the loader's first instruction to the guest's; left out where
 //                the guest itself writes the record, natively
-//   walk         {guest, gva, gpa, hpa, page_size, guest_page, host_page, native,
+//   walk         {guest, gva, mode, gpa, hpa, page_size, guest_page, host_page, native,
 //                references:[...], fault?}
 //                page_size, guest_page and host_page are "0x..." bytes, page_size being the
-//                smaller of the two leaves
+//                smaller of the two leaves; mode as in `paging`, or left out for 4_level
 //       references   {dimension:"guest"|"ept", level, address, entry, gpa?}
 //                    address is the hpa that was read; gpa is given where dimension is "guest";
 //                    level 1 is the PTE
-//       fault        {dimension, level, reason}; gpa, hpa and page sizes are then left out where
-//                    unknown
+//       fault        {dimension, level, reason, bits, gpa?}; gpa, hpa and page sizes are then left
+//                    out where unknown
+//                    bits: those that are wrong, of an entry that is malformed; gpa: where the
+//                    dimension is "ept", what it did not translate
+//   paging       {guest, mode, root?|pdptes?:[4], execute_disable?, physical_bits?,
+//                page_size_extension?, ept_root, ept_levels}
+//                what the guest's control registers say when it ends, for launches that ask for its
+//                tables; the tables follow
+//       mode         off | 32_bit | pae | 4_level | 5_level
+//   table        {guest, dimension, level, address, gpa?, words:[[index, count, first, step]]}
+//                a table of 512 words of 8 bytes: words[index + i] = first + i * step for i below
+//                count; all others are 0. address is its hpa; gpa is given where dimension is
+//                "guest". A table that several entries lead to comes as often
+//   tables_end   {guest, cut}
+//                cut: there are more tables than the report may hold
 //   figure       {guest, name, unit:"ticks", value}
 //   ept_probe    {guest, gpa, level, entries:{pml4e, pdpte?, pde?, pte?}, accessed_dirty, access,
 //                outcome, qualification?, exit_gpa?}

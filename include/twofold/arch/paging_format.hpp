@@ -6,6 +6,7 @@
 #include <twofold/arch/address.hpp>
 #include <twofold/arch/ept_entry.hpp>
 #include <twofold/arch/page_size.hpp>
+#include <twofold/arch/paging_mode.hpp>
 #include <twofold/arch/x86_entry.hpp>
 
 #include <array>
@@ -49,6 +50,8 @@ struct RadixFormat {
 
     static constexpr unsigned levels = Levels;
     static constexpr unsigned entries = 1U << IndexBits;
+    /// One top table translates all addresses below.
+    static constexpr std::uint64_t input_end = 0;
 
     /// Bytes that one entry at `level`, 1 to `levels`, covers.
     static constexpr PageSize page_size(unsigned level) {
@@ -76,6 +79,8 @@ struct RadixFormat {
 template <class InputAddress, class OutputAddress, unsigned Levels>
 struct X86Format : RadixFormat<InputAddress, OutputAddress, X86Entry, Levels, 9> {
     static_assert(Levels == 4 || Levels == 5);
+    static constexpr PagingMode mode =
+        Levels == 4 ? PagingMode::four_level : PagingMode::five_level;
 
     /// MAXPHYADDR: CPUID.80000008H:EAX[7:0].
     unsigned physical_bits = 52;
@@ -109,8 +114,10 @@ struct X86Format : RadixFormat<InputAddress, OutputAddress, X86Entry, Levels, 9>
 /// two levels.
 template <class InputAddress, class OutputAddress>
 struct X86PaeFormat : RadixFormat<InputAddress, OutputAddress, X86Entry, 2, 9> {
-    /// The PDPTE registers.
+    static constexpr PagingMode mode = PagingMode::pae;
+    /// The PDPTE registers, each of which leads to a table for one GiB.
     using Root = std::array<std::uint64_t, 4>;
+    static constexpr std::uint64_t input_end = std::uint64_t{1} << 32;
 
     unsigned physical_bits = 52;
     bool execute_disable = true;
@@ -139,6 +146,7 @@ struct X86PaeFormat : RadixFormat<InputAddress, OutputAddress, X86Entry, 2, 9> {
 /// 32-bit paging: two levels of 1024 entries.
 template <class InputAddress, class OutputAddress>
 struct X86Format32 : RadixFormat<InputAddress, OutputAddress, X86Entry32, 2, 10> {
+    static constexpr PagingMode mode = PagingMode::bits_32;
     /// CR4.PSE: without it bit 7 of a PDE is ignored, so that 4 MiB leaves do not exist.
     bool page_size_extension = true;
 
@@ -154,6 +162,7 @@ struct X86Format32 : RadixFormat<InputAddress, OutputAddress, X86Entry32, 2, 10>
 /// Paging off: no level, each address is its own translation.
 template <class InputAddress, class OutputAddress>
 struct NoPagingFormat : RadixFormat<InputAddress, OutputAddress, X86Entry, 0, 9> {
+    static constexpr PagingMode mode = PagingMode::off;
     [[nodiscard]] constexpr std::uint64_t malformed(X86Entry, unsigned) const { return 0; }
 };
 

@@ -1,0 +1,147 @@
+#include "cli/walk_tables.hpp"
+
+#include "cli/json_output.hpp"
+#include "cli/progress.hpp"
+#include "cli/session.hpp"
+#include "report/fields.hpp"
+#include "report/walk_json.hpp"
+#include "report/walk_text.hpp"
+#include "system/failure.hpp"
+#include "tables/csv_tables.hpp"
+#include "tables/walk_summary.hpp"
+
+#include <fmt/format.h>
+
+namespace twofold::vmm {
+
+namespace {
+
+/// JSON has each walk of at most so many, and the summary of any number.
+constexpr std::size_t most_walks_in_json = 16'384;
+
+constexpr std::string_view what_tables_count =
+    "counted: reads of paging-structure entries, nothing being cached; the data access and the "
+    "write-backs of accessed and dirty bits are not\n";
+
+/// What the second dimension is, where it is not the processor's.
+std::string_view second_dimension_text(std::string_view engine) {
+    return engine == "kvm" ? "the guest's memory slot by leaves of --host-page's size, for KVM's "
+                             "own tables cannot be read; an hpa is an address of this program"
+                           : "EPT";
+}
+
+class TablesWalk {
+  public:
+    TablesWalk(Context& context, WalkOptions const& options)
+        : outputs_(context.outputs), options_(options), json_(options.json), loop_(context.signals),
+          progress_(outputs_.err, "walking"), access_(options.wanted_access()) {
+        options.selection.check();
+        if (!options.tables.empty()) (void)csv_file_of(options.tables, Dimension::guest);
+    }
+
+    int run() {
+        LaunchPlan plan = options_.launch.plan();
+        plan.guests.front().report_tables = true;
+        auto const engine = options_.launch.on.make();
+        engine_ = engine->name();
+        Session session{*engine, plan, loop_, {.console = [this](auto text) { console(text); }}};
+        Run* const run = &session.run();
+        finish_all(loop_, {&run, 1}, progress_.ticker());
+        session.finish();
+        progress_.make_way_for("\n");
+        outputs_.err.write(session.failure(Style{outputs_.err.wants_colour()}));
+        auto const& guests = session.report().guests();
+        if (guests.empty() || !guests.front().paging) return exit_failure;
+        show(GuestTables{guests.front()}, guests.front().name);
+        return session.exit_status();
+    }
+
+  private:
+    void console(std::string_view text) {
+        if (options_.quiet) return;
+        progress_.make_way_for(text);
+        outputs_.err.write(text);
+    }
+
+    void show(GuestTables const& tables, std::string const& name) {
+        if (!options_.tables.empty()) write_csv_tables(options_.tables, tables);
+        auto const addresses = options_.selection.addresses(tables);
+        if (json_.wanted()) json_.write(document(tables, addresses), outputs_.out);
+        if (!json_.is_standard_output()) print(tables, name, addresses);
+    }
+
+    void print(GuestTables const& tables, std::string const& name,
+               std::vector<Gva> const& addresses) {
+        Style const style{outputs_.out.wants_colour()};
+        outputs_.out.write(tables_text(tables, name));
+        WalkSummary summary;
+        for (std::size_t at = 0; at < addresses.size(); ++at) {
+            auto const walk = tables.walk(addresses[at], access_);
+            summary.add(walk);
+            if (at >= options_.selection.gvas.size()) continue;
+            auto const native = native_walk_of(walk);
+            outputs_.out.write('\n' + walk_text(walk, &native, style));
+        }
+        if (!options_.tables.empty())
+            outputs_.out.write(fmt::format("tables written: {}, {}\n",
+                                           csv_file_of(options_.tables, Dimension::guest).string(),
+                                           csv_file_of(options_.tables, Dimension::ept).string()));
+        if (addresses.empty()) return;
+        if (addresses.size() > 1) outputs_.out.write('\n' + summary.text(style));
+        outputs_.out.write('\n' + std::string{what_tables_count});
+    }
+
+    std::string tables_text(GuestTables const& tables, std::string const& name) const {
+        auto const& paging = tables.paging();
+        std::string text = fmt::format(
+            "{} at its end: {} paging, {} tables; second dimension: {} levels, {} tables: {}\n",
+            name, paging_mode_name(paging.mode), tables.tables(Dimension::guest), paging.ept_levels,
+            tables.tables(Dimension::ept), second_dimension_text(engine_));
+        if (tables.cut())
+            text += "there are more tables than a report holds: walks through the others end as "
+                    "unreadable\n";
+        return text;
+    }
+
+    nlohmann::ordered_json document(GuestTables const& tables,
+                                    std::vector<Gva> const& addresses) const {
+        auto const& paging = tables.paging();
+        nlohmann::ordered_json json{{"tables",
+                                     {{"mode", paging_mode_name(paging.mode)},
+                                      {"root", hexadecimal(paging.root)},
+                                      {"guest_tables", tables.tables(Dimension::guest)},
+                                      {"second_dimension", engine_ == "kvm" ? "slot" : "ept"},
+                                      {"ept_root", hexadecimal(paging.ept_root)},
+                                      {"ept_levels", paging.ept_levels},
+                                      {"ept_tables", tables.tables(Dimension::ept)},
+                                      {"cut", tables.cut()}}}};
+        WalkSummary summary;
+        auto walks = nlohmann::ordered_json::array();
+        for (Gva const gva : addresses) {
+            auto const walk = tables.walk(gva, access_);
+            summary.add(walk);
+            if (addresses.size() > most_walks_in_json) continue;
+            walks.push_back(walk_json(walk));
+            walks.back()["native_references"] = native_walk_of(walk).references.size();
+        }
+        json["summary"] = summary.json();
+        if (!walks.empty()) json["walks"] = std::move(walks);
+        return json;
+    }
+
+    Outputs& outputs_;
+    WalkOptions const& options_;
+    JsonOutput json_;
+    EventLoop loop_;
+    Progress progress_;
+    Access access_;
+    std::string_view engine_;
+};
+
+} // namespace
+
+int walk_tables(Context& context, WalkOptions const& options) {
+    return TablesWalk{context, options}.run();
+}
+
+} // namespace twofold::vmm
