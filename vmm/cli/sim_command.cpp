@@ -34,7 +34,7 @@ Examples:
   twofold sim --pattern zipf --latency 4,14,50,200
   twofold sim --break-even --footprint 4G --plot crossing.svg
   twofold walk touch --tables touch.csv -- --pages 100
-  twofold sim --tables touch.csv --pattern random --first 0x445000 --footprint 400K
+  twofold sim --tables touch.csv --pattern random --first 0x450000 --footprint 256K
   twofold sim --list)";
 
 /// "12,345,678 accesses, 41 million a second", on terminals.
