@@ -18,6 +18,7 @@ int interrupt_storm(Arguments);
 // floods.cpp
 int flood_console(Arguments);
 int flood_report(Arguments);
+int flood_yields(Arguments);
 int touch_everything(Arguments);
 
 // beyond_memory.cpp

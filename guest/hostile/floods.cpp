@@ -16,6 +16,11 @@ int flood_report(Arguments) {
         walk(Gva{});
 }
 
+int flood_yields(Arguments) {
+    for (;;)
+        (void)ask(abi::Hypercall::yield);
+}
+
 int touch_everything(Arguments) {
     for (std::uint64_t left = pages_left(); left > 0; --left)
         *pointer_to<std::uint64_t volatile>(*allocate_pages(1)) = left;

@@ -22,6 +22,7 @@ constexpr Behaviour behaviours[] = {
     {"interrupt-storm", interrupt_storm},
     {"flood-console", flood_console},
     {"flood-report", flood_report},
+    {"flood-yields", flood_yields},
     {"touch-everything", touch_everything},
     {"read-beyond", read_beyond},
     {"write-beyond", write_beyond},

@@ -129,8 +129,8 @@ TEST_CASE("a guest that cannot go on is ended with the reason, and the next one 
 
 TEST_CASE("a guest that does not end by itself is ended when its time is over") {
     std::vector<Behaviour> behaviours;
-    for (auto const* const endless :
-         {"loop", "loop-of-exits", "interrupt-storm", "flood-console", "flood-report"})
+    for (auto const* const endless : {"loop", "loop-of-exits", "interrupt-storm", "flood-console",
+                                      "flood-report", "flood-yields"})
         behaviours.push_back({{endless}, "time_limit", 1, {"longer than it was allowed"}, 20ms});
     check(behaviours);
     // Wherever the time passes, in the guest or in the hypervisor on its behalf, 20 ms are 2
@@ -141,6 +141,21 @@ TEST_CASE("a guest that does not end by itself is ended when its time is over") 
         CHECK(stop["ticks"] >= 2'000'000);
         CHECK(stop["ticks"] < 3'000'000);
     }
+}
+
+TEST_CASE("guests that only yield to each other are ended when their time is over, all of them") {
+    constexpr unsigned clones = 2;
+    auto plan = plan_of({{{"flood-yields"}, "time_limit", 1, {}, 20ms}});
+    plan.guests.front().clones = clones;
+    auto const booted = boot(image_of(plan));
+    INFO(booted.console);
+    CHECK(booted.ending == vmm::Ending::Kind::finished);
+    std::map<std::string, unsigned> reasons;
+    for (auto const& line : booted.report) {
+        auto const record = Json::parse(line);
+        if (record["record"] == "guest_stop") ++reasons[record["reason"]];
+    }
+    CHECK(reasons == std::map<std::string, unsigned>{{"exit", 1}, {"time_limit", 1 + clones}});
 }
 
 TEST_CASE("random instructions and random page tables end a guest in one of the known ways") {
