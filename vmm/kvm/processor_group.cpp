@@ -70,7 +70,8 @@ bool ProcessorGroup::ask_after(std::unique_lock<std::mutex>& lock) {
         lock.lock();
         return wanted && !for_good;
     };
-    bool const wanted = ask(Stop{*stop_}, told_.has_value());
+    bool const wanted = ask(Stop{*stop_}, false);
+    // A guest that would go on ends by what it was told meanwhile, not by the end of its last run.
     if (wanted && told_) return ask(Stop{*told_}, true);
     return wanted;
 }
