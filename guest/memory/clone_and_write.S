@@ -2,7 +2,7 @@
 .set HYPERCALL_PORT, 0x5f0
 .set HYPERCALL_EXIT, 1
 .set HYPERCALL_CLONE, 4
-.set HYPERCALL_YIELD, 20
+.set HYPERCALL_YIELD, 18
 .set FIRST_ERROR, -16
 
 .macro read_ticks to

@@ -23,6 +23,11 @@ namespace twofold::guest {
 
 namespace {
 
+// As clone_and_write.S has them.
+static_assert(static_cast<std::uint64_t>(abi::Hypercall::exit) == 1);
+static_assert(static_cast<std::uint64_t>(abi::Hypercall::clone) == 4);
+static_assert(static_cast<std::uint64_t>(abi::Hypercall::yield) == 18);
+
 constexpr std::uint64_t pages_a_table = 512;
 constexpr std::uint64_t bytes_a_table = pages_a_table * page_4k.bytes();
 constexpr std::size_t samples = 5;
