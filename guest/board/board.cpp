@@ -23,13 +23,7 @@ void show_clock() {
 
 int run_kernel(Arguments arguments) {
     std::uint64_t additions = 1000;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--add") {
-            additions = options.number();
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(arguments, {{"--add", additions}});
     bool const pc = has_firmware_configuration();
     std::uint64_t const processors = pc ? processor_count() : 1;
     print("processors ", processors, '\n');

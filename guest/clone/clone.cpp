@@ -23,21 +23,12 @@ struct Wanted {
     std::uint64_t rounds = 2;
 };
 
-Wanted read_options(Arguments arguments) {
+Wanted wanted_by(Arguments arguments) {
     Wanted wanted;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--pages") {
-            wanted.pages = options.number();
-        } else if (*argument == "--number") {
-            wanted.number = options.number();
-        } else if (*argument == "--depth") {
-            wanted.depth = options.number();
-        } else if (*argument == "--rounds") {
-            wanted.rounds = options.number();
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(arguments, {{"--pages", wanted.pages},
+                             {"--number", wanted.number},
+                             {"--depth", wanted.depth},
+                             {"--rounds", wanted.rounds}});
     return wanted;
 }
 
@@ -177,7 +168,7 @@ class Life {
 } // namespace
 
 int run_kernel(Arguments arguments) {
-    Wanted const wanted = read_options(arguments);
+    Wanted const wanted = wanted_by(arguments);
     auto const pages = allocate_pages(wanted.pages);
     if (!pages) {
         print("no memory for ", wanted.pages, " pages\n");

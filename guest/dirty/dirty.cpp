@@ -24,19 +24,11 @@ struct Wanted {
     std::uint64_t rounds = 4;
 };
 
-Wanted read_options(Arguments arguments) {
+Wanted wanted_by(Arguments arguments) {
     Wanted wanted;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--means") {
-            wanted.means = options.number();
-        } else if (*argument == "--pages") {
-            wanted.pages = options.number();
-        } else if (*argument == "--rounds") {
-            wanted.rounds = options.number();
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(
+        arguments,
+        {{"--means", wanted.means}, {"--pages", wanted.pages}, {"--rounds", wanted.rounds}});
     return wanted;
 }
 
@@ -117,7 +109,7 @@ class Rounds {
 } // namespace
 
 int run_kernel(Arguments arguments) {
-    Wanted const wanted = read_options(arguments);
+    Wanted const wanted = wanted_by(arguments);
     std::uint64_t const words = log_words(launch().memory_bytes);
     auto const buffer = allocate_pages(pages_for(words * 8, page_4k));
     auto const pages = allocate_pages(wanted.pages);

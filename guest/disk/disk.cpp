@@ -72,13 +72,7 @@ void speak() {
 
 int run_kernel(Arguments arguments) {
     std::uint64_t sectors = 8;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--sectors") {
-            sectors = options.number();
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(arguments, {{"--sectors", sectors}});
     auto disk = has_firmware_configuration() ? VirtioDriver::open(abi::virtio_disk, block_device, 0,
                                                                   VirtioDriver::read_only_disk)
                                              : std::nullopt;

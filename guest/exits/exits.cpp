@@ -59,10 +59,7 @@ int run_kernel(Arguments arguments) {
     // Natively VMCALL is no instruction, and KVM without VT-x never returns from it: under KVM,
     // whoever launches the guest knows whether there is VT-x.
     bool has_vmcall = launch().habitat == abi::Habitat::hypervisor;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument != "--vmcall") options.refuse();
-        has_vmcall = true;
-    }
+    read_options(arguments, {{"--vmcall", has_vmcall}});
     take_figure("cpuid_exit", [](std::size_t) { return ticks_of_cpuid(); });
     if (has_vmcall) take_figure("vmcall_exit", [](std::size_t) { return ticks_of_vmcall(); });
     take_figure("pio_exit", [](std::size_t) { return ticks_of_output<scratch_port>(); });

@@ -11,7 +11,7 @@
 #include "guest/pressure/filled_pages.hpp"
 #include "guest/touch/page_order.hpp"
 
-#include <optional>
+#include <algorithm>
 
 namespace twofold::guest {
 
@@ -23,28 +23,21 @@ constexpr int exit_usage = 2;
 constexpr int exit_refused = 3;
 constexpr int exit_wrong_leaves = 4;
 
+constexpr std::uint64_t all_blocks = ~std::uint64_t{0};
+
 struct Wanted {
     std::uint64_t blocks = 2;
-    std::optional<std::uint64_t> large = std::nullopt;
+    std::uint64_t large = all_blocks;
     bool split = false;
     bool execute = false;
 };
 
-Wanted read_options(Arguments arguments) {
+Wanted wanted_by(Arguments arguments) {
     Wanted wanted;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--blocks") {
-            wanted.blocks = options.number();
-        } else if (*argument == "--large") {
-            wanted.large = options.number();
-        } else if (*argument == "--split") {
-            wanted.split = true;
-        } else if (*argument == "--execute") {
-            wanted.execute = true;
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(arguments, {{"--blocks", wanted.blocks},
+                             {"--large", wanted.large},
+                             {"--split", wanted.split},
+                             {"--execute", wanted.execute}});
     return wanted;
 }
 
@@ -67,7 +60,7 @@ class Growth {
     int run() {
         // What printing touches is there by then.
         print_leaves("at the start");
-        std::uint64_t large = leaves().large + wanted_.large.value_or(wanted_.blocks);
+        std::uint64_t large = leaves().large + std::min(wanted_.large, wanted_.blocks);
         visit_pages({.pattern = Pattern::random, .stride = 1, .seed = 7}, pages_.count(),
                     [&](std::uint64_t page) { pages_.fill(page, 0); });
         if (wanted_.split) {
@@ -123,7 +116,7 @@ class Growth {
 } // namespace
 
 int run_kernel(Arguments arguments) {
-    Wanted const wanted = read_options(arguments);
+    Wanted const wanted = wanted_by(arguments);
     auto const first = allocate_pages(wanted.blocks * page_2m.frames(), page_2m.bytes());
     if (!first || wanted.blocks == 0) {
         print("no memory for ", wanted.blocks, " blocks of 2 MiB\n");

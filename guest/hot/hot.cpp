@@ -25,19 +25,11 @@ struct Wanted {
     std::uint64_t rounds = 3;
 };
 
-Wanted read_options(Arguments arguments) {
+Wanted wanted_by(Arguments arguments) {
     Wanted wanted;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--pages") {
-            wanted.pages = options.number();
-        } else if (*argument == "--touch") {
-            wanted.touch = options.number();
-        } else if (*argument == "--rounds") {
-            wanted.rounds = options.number();
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(
+        arguments,
+        {{"--pages", wanted.pages}, {"--touch", wanted.touch}, {"--rounds", wanted.rounds}});
     return wanted;
 }
 
@@ -77,7 +69,7 @@ int look_again_and_again(Wanted const& wanted, Gpa first) {
 } // namespace
 
 int run_kernel(Arguments arguments) {
-    Wanted const wanted = read_options(arguments);
+    Wanted const wanted = wanted_by(arguments);
     auto const first = allocate_pages(wanted.pages, page_2m.bytes());
     if (!first || wanted.touch > wanted.pages) {
         print("no memory for ", wanted.pages, " pages, or fewer than the ", wanted.touch,

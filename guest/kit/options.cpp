@@ -3,6 +3,7 @@
 #include "guest/kit/console.hpp"
 #include "guest/kit/hypercall.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace twofold::guest {
@@ -73,6 +74,19 @@ std::size_t Options::choice(std::initializer_list<std::string_view> choices) {
         wanted(name);
     }
     refuse_value(current_, value, wanted.text());
+}
+
+void Option::take(Options& options) const {
+    if (number_ != nullptr) *number_ = options.number();
+    if (flag_ != nullptr) *flag_ = true;
+}
+
+void read_options(Arguments arguments, std::initializer_list<Option> known) {
+    for (Options options{arguments}; auto const argument = options.next();) {
+        auto const* const found = std::ranges::find(known, *argument, &Option::name);
+        if (found == known.end()) options.refuse();
+        found->take(options);
+    }
 }
 
 void Options::refuse() const {

@@ -31,6 +31,27 @@ class Options {
     std::string_view current_;
 };
 
+/// An option of a guest's, and where its value goes.
+class Option {
+  public:
+    /// Takes a number.
+    Option(std::string_view name, std::uint64_t& number) : name_(name), number_(&number) {}
+    /// Takes nothing: it is there or not.
+    Option(std::string_view name, bool& flag) : name_(name), flag_(&flag) {}
+
+    [[nodiscard]] std::string_view name() const { return name_; }
+    /// `options` has yielded this one.
+    void take(Options& options) const;
+
+  private:
+    std::string_view name_;
+    std::uint64_t* number_ = nullptr;
+    bool* flag_ = nullptr;
+};
+
+/// Takes all of `arguments`; what is none of `known` ends the guest.
+void read_options(Arguments arguments, std::initializer_list<Option> known);
+
 /// Digits, or "0x" and hexadecimal digits, all of it; nothing if it is not that or above 64 bits.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 

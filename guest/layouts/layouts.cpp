@@ -15,19 +15,11 @@ struct WantedLayouts {
     std::uint64_t walks = 2;
 };
 
-WantedLayouts wanted_layouts(Arguments arguments) {
+WantedLayouts wanted_by(Arguments arguments) {
     WantedLayouts wanted;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--seed") {
-            wanted.seed = options.number();
-        } else if (*argument == "--layouts") {
-            wanted.layouts = options.number();
-        } else if (*argument == "--walks") {
-            wanted.walks = options.number();
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(
+        arguments,
+        {{"--seed", wanted.seed}, {"--layouts", wanted.layouts}, {"--walks", wanted.walks}});
     return wanted;
 }
 
@@ -42,7 +34,7 @@ void walk_one(Gva gva) {
 } // namespace
 
 int run_kernel(Arguments arguments) {
-    WantedLayouts const wanted = wanted_layouts(arguments);
+    WantedLayouts const wanted = wanted_by(arguments);
     if (wanted.walks > Layouts::most_addresses) {
         print(arguments[0], ": --walks: a layout has at most ", Layouts::most_addresses, "\n");
         return 2;

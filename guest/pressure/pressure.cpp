@@ -31,19 +31,10 @@ struct PressureJob {
 
 PressureJob read_job(Arguments arguments) {
     PressureJob job;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--pages") {
-            job.pages = options.number();
-        } else if (*argument == "--passes") {
-            job.passes = options.number();
-        } else if (*argument == "--release") {
-            job.release = options.number();
-        } else if (*argument == "--seed") {
-            job.seed = options.number();
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(arguments, {{"--pages", job.pages},
+                             {"--passes", job.passes},
+                             {"--release", job.release},
+                             {"--seed", job.seed}});
     return job;
 }
 

@@ -31,23 +31,13 @@ struct Wanted {
     std::uint64_t depth = 2;
 };
 
-Wanted read_options(Arguments arguments) {
+Wanted wanted_by(Arguments arguments) {
     Wanted wanted;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--pages") {
-            wanted.pages = options.number();
-        } else if (*argument == "--steps") {
-            wanted.steps = options.number();
-        } else if (*argument == "--seed") {
-            wanted.seed = options.number();
-        } else if (*argument == "--clones") {
-            wanted.clones = options.number();
-        } else if (*argument == "--depth") {
-            wanted.depth = options.number();
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(arguments, {{"--pages", wanted.pages},
+                             {"--steps", wanted.steps},
+                             {"--seed", wanted.seed},
+                             {"--clones", wanted.clones},
+                             {"--depth", wanted.depth}});
     return wanted;
 }
 
@@ -219,7 +209,7 @@ std::optional<std::span<T>> allocate(std::uint64_t count) {
 } // namespace
 
 int run_kernel(Arguments arguments) {
-    Wanted const wanted = read_options(arguments);
+    Wanted const wanted = wanted_by(arguments);
     auto const models = allocate<PageModel>(wanted.pages);
     auto const words = allocate<std::uint64_t>(log_words(launch().memory_bytes));
     auto const noted = allocate<Noted>(wanted.pages);

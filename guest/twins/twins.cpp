@@ -38,27 +38,15 @@ struct Wanted {
     }
 };
 
-Wanted read_options(Arguments arguments) {
+Wanted wanted_by(Arguments arguments) {
     Wanted wanted;
-    for (Options options{arguments}; auto const argument = options.next();) {
-        if (*argument == "--zeros") {
-            wanted.zeros = options.number();
-        } else if (*argument == "--same") {
-            wanted.same = options.number();
-        } else if (*argument == "--own") {
-            wanted.own = options.number();
-        } else if (*argument == "--common") {
-            wanted.common = options.number();
-        } else if (*argument == "--rounds") {
-            wanted.rounds = options.number();
-        } else if (*argument == "--alone") {
-            wanted.alone = true;
-        } else if (*argument == "--background") {
-            wanted.background = true;
-        } else {
-            options.refuse();
-        }
-    }
+    read_options(arguments, {{"--zeros", wanted.zeros},
+                             {"--same", wanted.same},
+                             {"--own", wanted.own},
+                             {"--common", wanted.common},
+                             {"--rounds", wanted.rounds},
+                             {"--alone", wanted.alone},
+                             {"--background", wanted.background}});
     return wanted;
 }
 
@@ -132,7 +120,7 @@ class Twin {
 } // namespace
 
 int run_kernel(Arguments arguments) {
-    Wanted const wanted = read_options(arguments);
+    Wanted const wanted = wanted_by(arguments);
     auto const first = allocate_pages(wanted.pages());
     if (!first || wanted.pages() == 0) {
         print("no memory for ", wanted.pages(), " pages\n");
