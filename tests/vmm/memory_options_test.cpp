@@ -116,8 +116,8 @@ TEST_CASE("what was merged and promoted, and what guests accessed, is shown, and
     auto const text = bochs.run({"run", "g"}).err;
     for (auto const* const part :
          {"pages of 4 KiB, at the last of 2 looks; 313 at most",
-          "pages of 4 KiB, by their contents", "of them, by the last sharer",
-          "large pages, of 512 small ones",
+          "40  pages of 4 KiB, by their contents", "7  of shared pages, at a write",
+          "5  of them, by the last sharer", "2  large pages, of 512 small ones", "1  the other way",
           "42  9 of them zeros; 96 looked at, 3 times all of memory, 7,000 ticks",
           "1 of them of pages that lay apart; 11 tables looked at, 8,000 ticks"}) {
         INFO(text);
