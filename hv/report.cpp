@@ -8,6 +8,16 @@ namespace {
 
 constinit FramePool const* reported_pool = nullptr;
 
+template <class Line>
+void put_slots(Line& line, SlotAuditResult const& result) {
+    auto slots = line.object("slots");
+    slots("audited", result.slots)("used", result.used)("references", result.references)(
+        "mismatches", result.mismatches);
+    if (!result.first) return;
+    slots.object("first")("what", name_of(result.first->what))("slot", result.first->slot)(
+        "counted", result.first->counted)("found", result.first->found);
+}
+
 } // namespace
 
 void report_boot(std::string_view processor, std::uint64_t memory_bytes,
@@ -23,10 +33,13 @@ void report_audit(AuditResult const& result) {
     abi::JsonLine line{report};
     line("record", "audit")("frames", result.frames)("spaces", result.spaces)(
         "references", result.references)("mismatches", result.mismatches)("faults", result.faults);
-    if (!result.first) return;
-    AuditFinding const& first = *result.first;
-    line.object("first")("what", name_of(first.what))("frame", abi::hex(first.frame))(
-        "level", first.level)("counted", first.counted)("found", first.found);
+    if (result.first) {
+        AuditFinding const& first = *result.first;
+        line.object("first")("what", name_of(first.what))("frame", abi::hex(first.frame))(
+            "level", first.level)("counted", first.counted)("found", first.found);
+    }
+    // Without a disk there is something to say only where an entry names a slot all the same.
+    if (result.swap.slots > 0 || result.swap.mismatches > 0) put_slots(line, result.swap);
 }
 
 void report_error(std::string_view message) {

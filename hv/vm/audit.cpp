@@ -1,4 +1,5 @@
-// What has references to frames: the guests' spaces, and what the hypervisor keeps of its own.
+// What has references to frames and to swap slots: the guests' spaces, and what the hypervisor
+// keeps of its own.
 #include "hv/report.hpp"
 #include "hv/vm/scheduler.hpp"
 
@@ -24,7 +25,8 @@ void show(Guest& guest, FrameAudit& audit) {
 } // namespace
 
 void Scheduler::audit() {
-    report_audit(FrameAudit{host_.pool}.run([&](FrameAudit& audit) {
+    SwapArea* const swap = host_.policy != nullptr ? host_.policy->swap_area() : nullptr;
+    report_audit(FrameAudit{host_.pool, swap}.run([&](FrameAudit& audit) {
         for (Guest& guest : guests_)
             show(guest, audit);
         for (Hpa const frame : host_.stock.frames())

@@ -32,7 +32,7 @@ SwapSpace find_swap_space(EarlyMemory& memory, std::uint64_t bytes) {
     if (disk.sectors() < bytes / Disk::sector_bytes) stop_for("it is smaller than the launch says");
     std::uint64_t const slots = pages_for(bytes, page_4k);
     auto const counts = memory.allocate(slots * sizeof(std::uint32_t));
-    if (!counts || slots > ~std::uint32_t{0})
+    if (!counts || slots > SwapArea::most_slots)
         stop_for("memory has no room for a count of 4 bytes for each of its pages");
     return {SwapDisk<MachinePorts>{disk}, {at<std::uint32_t>(*counts), slots}};
 }

@@ -19,7 +19,12 @@ void check_clean(Json const& run, std::size_t audits) {
         CHECK(audit["faults"] == 0);
         CHECK(audit["first"].is_null());
         CHECK(audit["frames"] == run["audits"][0]["frames"]);
+        if (run["memory"].is_null() || !run["memory"].contains("swap")) continue;
+        CHECK(audit["slots"]["audited"] == run["memory"]["swap"]["pages"]);
+        CHECK(audit["slots"]["mismatches"] == 0);
+        CHECK(audit["slots"]["references"] >= audit["slots"]["used"]);
     }
+    if (run["audits"].back().contains("slots")) CHECK(run["audits"].back()["slots"]["used"] == 0);
     CHECK(run["audits"].back()["spaces"] == 0);
     CHECK(run["audits"].back()["references"] == 0);
     CHECK(run["end"]["frames_in_use"] == 0);
@@ -52,6 +57,8 @@ TEST_CASE("with --audit all frames are audited at each guest's end: clones, a sw
     check_clean(run, guests + 1);
     CHECK(run["audits"][0]["frames"] == (7 << 20) / 4096);
     CHECK(run["memory"]["swap"]["written"] > 100);
+    CHECK(run["audits"][0]["slots"]["audited"] == (32 << 20) / 4096);
+    CHECK(run["audits"][0]["slots"]["used"] > 100);
     for (std::size_t at = 0; at + 1 < guests; ++at)
         CHECK(run["audits"][at]["spaces"] == guests - at);
 

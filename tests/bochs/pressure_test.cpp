@@ -109,6 +109,9 @@ TEST_CASE("guests and clones that share too little memory by turns keep their co
         check_ended_well(run, guest);
     // A page that several share is written once, and counts for each of them.
     CHECK(sum(run, "swapped_out") >= run["memory"]["swap"]["written"]);
+    auto const& last = run["audits"][0]["slots"];
+    CHECK(last["used"] > 0);
+    CHECK(last["references"] == last["used"]); // whoever shared them is gone
     CHECK(run["memory"]["swap"]["written"] > 1000);
     CHECK(run["end"]["frames_in_use"] == 0);
 }

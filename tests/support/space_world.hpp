@@ -68,10 +68,12 @@ struct SpaceWorld {
     void require_laws() {
         require_space_laws(spaces, pool, zero_frame, &swap.area);
         AuditResult const result = audit();
-        if (!result.clean()) FAIL("the audit has found " << result.mismatches << " mismatches");
+        if (!result.clean())
+            FAIL("the audit has found " << result.mismatches << " mismatches of frames, "
+                                        << result.swap.mismatches << " of slots");
     }
     AuditResult audit() {
-        return FrameAudit{pool}.run([&](FrameAudit& audit) {
+        return FrameAudit{pool, &swap.area}.run([&](FrameAudit& audit) {
             for (auto& space : spaces)
                 if (space) audit.space(*space);
             audit.shared(*zero_frame);

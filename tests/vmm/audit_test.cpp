@@ -22,8 +22,15 @@ bool has(std::string const& text, std::string_view part) {
 constexpr char const* clean =
     R"({"record":"audit","frames":2048,"spaces":1,"references":99,"mismatches":0,"faults":0})";
 
+/// Of an audit with one finding about slots, of which the rest is `first`.
+std::string slots_line(std::string const& first) {
+    return R"({"record":"audit","frames":8,"spaces":1,"references":9,"mismatches":0,"faults":0,)"
+           R"("slots":{"audited":512,"used":4,"references":9,"mismatches":1,"first":{"what":)" +
+           first + "}}}";
+}
+
 struct Failing {
-    char const* line;
+    std::string line;
     char const* complaint;
 };
 
@@ -42,6 +49,19 @@ TEST_CASE("an audit that finds nothing is a line of the report, and is in the JS
         INFO(json);
         CHECK(has(json, part));
     }
+}
+
+TEST_CASE("what an audit says of the swap disk's slots is a line of its own") {
+    FakeBochs const bochs{
+        "",
+        report_with(
+            R"({"record":"audit","frames":2048,"spaces":1,"references":99,"mismatches":0,"faults":0,"slots":{"audited":8192,"used":77,"references":80,"mismatches":0}})")};
+    auto const text = bochs.run({"run", "g"});
+    INFO(text.err);
+    CHECK(text.status == 0);
+    CHECK(has(text.err, "swap slots audited"));
+    CHECK(has(text.err, "77 in use at most, 0 mismatches"));
+    CHECK(has(bochs.run({"run", "g", "--json", "-"}).out, R"("audited": 8192)"));
 }
 
 TEST_CASE("an audit that finds something makes the command fail, and is told in words") {
@@ -64,8 +84,17 @@ TEST_CASE("an audit that finds something makes the command fail, and is told in 
                 R"({"record":"audit","frames":8,"spaces":1,"references":9,"mismatches":0,"faults":2})",
                 "0 mismatches; 2 times a frame was to be handed out, shared or given back against "
                 "its count"},
+            Failing{slots_line(R"("wrong_count","slot":5,"counted":2,"found":0)"),
+                    "the audit of 512 swap slots has found 1 mismatches; the first: slot 5 has 2 "
+                    "references by its count, and 0 entries name it\n"},
+            Failing{slots_line(R"("free_slot","slot":5,"counted":0,"found":0)"),
+                    "slot 5 is named by an entry, and free"},
+            Failing{slots_line(R"("foreign_slot","slot":600,"counted":0,"found":0)"),
+                    "slot 600 is named by an entry, and is none of the disk's"},
+            Failing{slots_line(R"("wrong_total","slot":512,"counted":3,"found":4)"),
+                    "3 are in use by the count of all, and 4 by their own"},
         }) {
-        FakeBochs const bochs{"", report_with(std::string{line} + "\n" + clean)};
+        FakeBochs const bochs{"", report_with(line + "\n" + clean)};
         auto const result = bochs.run({"run", "g", "--json", "-"});
         INFO(result.err);
         CHECK(result.status == 1);

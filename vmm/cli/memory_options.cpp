@@ -61,8 +61,8 @@ void MemoryOptionTexts::add_to(OptionList command) {
         ->check(CLI::Range(1, 100'000));
     command
         .add_flag("--audit", audit,
-                  "Check every frame of the machine against all page-table entries at the end of "
-                  "each guest, not only of the last one")
+                  "Check every frame of the machine, and every slot of the swap disk, against all "
+                  "page-table entries at the end of each guest, not only of the last one")
         ->excludes(native);
     command
         .add_option("--merge", merge,

@@ -66,11 +66,23 @@ void add_promoting(Table& table, std::map<std::string, std::uint64_t> const& pro
 
 void add_audits(Table& table, std::vector<record::Audit> const& audits) {
     std::uint64_t mismatches = 0;
-    for (auto const& audit : audits)
+    std::uint64_t slots = 0;
+    std::uint64_t most_used = 0;
+    std::uint64_t slot_mismatches = 0;
+    for (auto const& audit : audits) {
         mismatches += audit.mismatches;
+        if (!audit.slots) continue;
+        slots = audit.slots->audited;
+        most_used = std::max(most_used, audit.slots->used);
+        slot_mismatches += audit.slots->mismatches;
+    }
     table.add(count_row(
         "frames audited", audits.back().frames,
         fmt::format("in {} audits, {} mismatches", grouped(audits.size()), grouped(mismatches))));
+    if (slots == 0 && slot_mismatches == 0) return;
+    table.add(count_row("swap slots audited", slots,
+                        fmt::format("{} in use at most, {} mismatches", grouped(most_used),
+                                    grouped(slot_mismatches))));
 }
 
 std::string finding_text(record::Audit::Finding const& finding) {
@@ -85,6 +97,39 @@ std::string finding_text(record::Audit::Finding const& finding) {
     if (finding.what == "table_as_memory")
         return frame + " is mapped, and is the hypervisor's or an EPT table";
     return frame + " may be written through one entry, and is mapped by another";
+}
+
+std::string finding_text(record::SlotAudit::Finding const& finding) {
+    if (finding.what == "wrong_total") {
+        return fmt::format("{} are in use by the count of all, and {} by their own",
+                           finding.counted, finding.found);
+    }
+    std::string const slot = fmt::format("slot {} ", finding.slot);
+    if (finding.what == "wrong_count") {
+        return slot + fmt::format("has {} references by its count, and {} entries name it",
+                                  finding.counted, finding.found);
+    }
+    return slot + (finding.what == "free_slot" ? "is named by an entry, and free"
+                                               : "is named by an entry, and is none of the disk's");
+}
+
+/// Of an audit that is not clean.
+std::string frames_text(record::Audit const& audit) {
+    std::string text = fmt::format("the audit of {} frames has found {} mismatches",
+                                   grouped(audit.frames), grouped(audit.mismatches));
+    if (audit.first) text += "; the first: " + finding_text(*audit.first);
+    if (audit.faults != 0)
+        text += fmt::format("; {} times a frame was to be handed out, shared or given back against "
+                            "its count",
+                            grouped(audit.faults));
+    return text;
+}
+
+std::string slots_text(record::SlotAudit const& audit) {
+    std::string text = fmt::format("the audit of {} swap slots has found {} mismatches",
+                                   grouped(audit.audited), grouped(audit.mismatches));
+    if (audit.first) text += "; the first: " + finding_text(*audit.first);
+    return text;
 }
 
 } // namespace
@@ -125,13 +170,10 @@ std::string memory_text(std::optional<record::Memory> const& memory,
 std::string audit_failure(std::vector<record::Audit> const& audits) {
     auto const bad = std::ranges::find_if_not(audits, &record::Audit::clean);
     if (bad == audits.end()) return {};
-    std::string text = fmt::format("the audit of {} frames has found {} mismatches",
-                                   grouped(bad->frames), grouped(bad->mismatches));
-    if (bad->first) text += "; the first: " + finding_text(*bad->first);
-    if (bad->faults != 0)
-        text += fmt::format("; {} times a frame was to be handed out, shared or given back against "
-                            "its count",
-                            grouped(bad->faults));
-    return text + '\n';
+    if (!bad->slots || bad->slots->mismatches == 0) return frames_text(*bad) + '\n';
+    std::string const slots = slots_text(*bad->slots) + '\n';
+    bool const frames_too = bad->mismatches != 0 || bad->faults != 0;
+    return frames_too ? frames_text(*bad) + '\n' + slots : slots;
 }
+
 } // namespace twofold::vmm

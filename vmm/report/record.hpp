@@ -200,6 +200,21 @@ struct Memory {
     std::map<std::string, std::uint64_t> promote = {};
 };
 
+/// Every slot of the swap disk against all entries that name it.
+struct SlotAudit {
+    struct Finding {
+        std::string what;
+        std::uint64_t slot;
+        std::uint64_t counted;
+        std::uint64_t found;
+    };
+    std::uint64_t audited;
+    std::uint64_t used;
+    std::uint64_t references;
+    std::uint64_t mismatches;
+    std::optional<Finding> first;
+};
+
 /// Every frame against all that has a reference to it.
 struct Audit {
     /// What is wrong first.
@@ -217,8 +232,11 @@ struct Audit {
     /// Frames that were withheld, and false counts that came up, while guests ran.
     std::uint64_t faults;
     std::optional<Finding> first;
+    std::optional<SlotAudit> slots = std::nullopt;
 
-    [[nodiscard]] bool clean() const { return mismatches == 0 && faults == 0; }
+    [[nodiscard]] bool clean() const {
+        return mismatches == 0 && faults == 0 && (!slots || slots->mismatches == 0);
+    }
 };
 
 /// The hypervisor could not go on.

@@ -154,6 +154,16 @@ record::Memory read_memory(Fields const& fields) {
     return memory;
 }
 
+record::SlotAudit read_slot_audit(Fields const& fields) {
+    record::SlotAudit audit{fields.number("audited"), fields.number("used"),
+                            fields.number("references"), fields.number("mismatches"), std::nullopt};
+    if (!fields.has("first")) return audit;
+    Fields const first = fields.object("first");
+    audit.first = {first.text("what"), first.number("slot"), first.number("counted"),
+                   first.number("found")};
+    return audit;
+}
+
 record::Audit read_audit(Fields const& fields) {
     record::Audit audit{
         .frames = fields.number("frames"),
@@ -163,6 +173,7 @@ record::Audit read_audit(Fields const& fields) {
         .faults = fields.number("faults"),
         .first = std::nullopt,
     };
+    if (fields.has("slots")) audit.slots = read_slot_audit(fields.object("slots"));
     if (!fields.has("first")) return audit;
     Fields const first = fields.object("first");
     audit.first = {first.text("what"), first.hex("frame"), read_level(first),

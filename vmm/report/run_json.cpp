@@ -124,6 +124,21 @@ Json to_json(record::Memory const& memory) {
     return json;
 }
 
+Json to_json(record::SlotAudit const& audit) {
+    Json json{{"audited", audit.audited},
+              {"used", audit.used},
+              {"references", audit.references},
+              {"mismatches", audit.mismatches},
+              {"first", nullptr}};
+    if (audit.first) {
+        json["first"] = {{"what", audit.first->what},
+                         {"slot", audit.first->slot},
+                         {"counted", audit.first->counted},
+                         {"found", audit.first->found}};
+    }
+    return json;
+}
+
 Json to_json(record::Audit const& audit) {
     Json json{{"frames", audit.frames},         {"spaces", audit.spaces},
               {"references", audit.references}, {"mismatches", audit.mismatches},
@@ -135,6 +150,7 @@ Json to_json(record::Audit const& audit) {
                          {"counted", audit.first->counted},
                          {"found", audit.first->found}};
     }
+    if (audit.slots) json["slots"] = to_json(*audit.slots);
     return json;
 }
 

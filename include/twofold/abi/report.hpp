@@ -97,16 +97,19 @@
 //       promote      tables looked at, large pages made, and of these those whose pages lay apart
 //       error        what the swap disk last said is wrong with it
 //   audit        {frames, spaces, references, mismatches, faults, first?:{what, frame, level,
-//                counted, found}}
-//                every frame against all that has a reference to it: before the end of the last of
-//                the guests that run together, or of each of them where the launch asks for it, and
-//                after all
+//                counted, found}, slots?:{audited, used, references, mismatches, first?:{what,
+//                slot, counted, found}}} every frame against all that has a reference to it: before
+//                the end of the last of the guests that run together, or of each of them where the
+//                launch asks for it, and after all
 //       frames       of 4 KiB, which is all that the guests had together
 //       references   entries of EPT, roots, and frames of the hypervisor's own
 //       faults       frames that were withheld, because what was free had a reference, and frames
 //                    without a reference that were shared or given back
 //       what         wrong_count | foreign_memory | table_as_memory | writable_and_shared;
 //                    of wrong_count, references by the count and as they were found at that level
+//       slots        of the swap disk, all of which were looked at, those that are not free, and
+//                    entries that name one; what: wrong_count | free_slot | foreign_slot |
+//                    wrong_total, of which both numbers are slots in use
 //   error        {message}: the hypervisor can't go on; then `end`
 //   panic        {vector, name, rip, error_code, cr2, message}; then `end`
 //   end          {frames_in_use}: the last line of every whole report

@@ -13,11 +13,14 @@
 namespace twofold {
 
 /// Goes through all spaces of a pool twice: what each entry points to loses a reference, and then
-/// all counts must be zero; and has it back. A table that several share is entered once. Needs no
-/// memory but a byte of each frame's record. No space may change meanwhile.
+/// all counts must be zero; and has it back. So do the swap slots that entries name. A table that
+/// several share is entered once. Needs no memory but a byte of each frame's record. No space may
+/// change meanwhile.
 class FrameAudit {
   public:
-    explicit FrameAudit(FramePool& pool) : pool_(pool), data_(pool.data_) {}
+    /// `swap`: that of the spaces, if they have one.
+    explicit FrameAudit(FramePool& pool, SwapArea* swap = nullptr)
+        : pool_(pool), data_(pool.data_), slots_(swap) {}
 
     /// `visit_all(audit)` shows the audit everything that has a reference, by space(), own() and
     /// shared(); it is called twice, and must do the same both times.
@@ -29,12 +32,14 @@ class FrameAudit {
         phase_ = Phase::subtract;
         visit_all(*this);
         expect_zero();
+        slots_.expect_zero();
         phase_ = Phase::add_back;
         visit_all(*this);
         complete_first();
         look_across_levels();
         for (Frame& frame : data_.frames)
             frame.seen = 0;
+        result_.swap = slots_.finish();
         return result_;
     }
 
@@ -77,6 +82,7 @@ class FrameAudit {
     void note(std::uint64_t at, unsigned level, Role role, bool writable);
     template <class Space>
     void walk(Space& space, Hpa table, unsigned level);
+    void refer_to_slot(std::uint64_t word);
     void find(What what, std::uint64_t frame_number, unsigned level);
     void expect_zero();
     void complete_first();
@@ -85,6 +91,7 @@ class FrameAudit {
 
     FramePool& pool_;
     FrameMetadata& data_;
+    SlotAudit slots_;
     AuditResult result_;
     /// What was left of the count that the first finding is about.
     std::uint32_t first_left_ = 0;
@@ -133,7 +140,10 @@ void FrameAudit::walk(Space& space, Hpa table, unsigned level) {
     for (std::uint64_t offset = 0; offset < page_4k.bytes(); offset += sizeof(Word)) {
         auto const word = space.memory().template read<Word>(table + offset);
         typename Format::Entry const entry{word ? *word : 0};
-        if (!entry.present()) continue;
+        if (!entry.present()) {
+            refer_to_slot(entry.word());
+            continue;
+        }
         bool const writable = entry.permissions().write;
         if (space.format().leaf(entry, level)) {
             Hpa const frame{entry.frame(Format::page_size(level))};
@@ -141,6 +151,16 @@ void FrameAudit::walk(Space& space, Hpa table, unsigned level) {
         } else if (Hpa const below{entry.table()}; refer(below, 1, Role::table, writable)) {
             walk(space, below, level - 1);
         }
+    }
+}
+
+inline void FrameAudit::refer_to_slot(std::uint64_t word) {
+    if (!SwappedEntry::is(word)) return;
+    SwapSlot const slot = SwappedEntry::slot(word);
+    if (phase_ == Phase::subtract) {
+        slots_.subtract(slot);
+    } else {
+        slots_.add_back(slot);
     }
 }
 

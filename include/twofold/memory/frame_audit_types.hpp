@@ -2,6 +2,7 @@
 #pragma once
 
 #include <twofold/arch/address.hpp>
+#include <twofold/memory/slot_audit.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -39,8 +40,11 @@ struct AuditResult {
     /// FramePool::faults().
     std::uint64_t faults = 0;
     std::optional<AuditFinding> first = std::nullopt;
+    SlotAuditResult swap = {};
 
-    [[nodiscard]] bool clean() const { return mismatches == 0 && faults == 0; }
+    [[nodiscard]] bool clean() const {
+        return mismatches == 0 && faults == 0 && swap.mismatches == 0;
+    }
 };
 
 /// As reports have it.

@@ -49,7 +49,10 @@ static_assert(SwappedEntry::slot(SwappedEntry::word({0xffff'ffff})).number == 0x
 /// no entry names it any more. Four bytes of memory a slot.
 class SwapArea {
   public:
-    /// `device` outlives the area. `counts`: one for each slot, contents immaterial.
+    static constexpr std::uint32_t most_slots = (std::uint32_t{1} << 30) - 1;
+
+    /// `device` outlives the area. `counts`: one for each slot, most_slots at most, contents
+    /// immaterial.
     template <SwapDevice Device>
     SwapArea(Device& device, std::span<std::uint32_t> counts)
         : counts_(counts), device_(&device), write_([](void* to, SwapSlot slot, Hpa frame) {
@@ -59,7 +62,7 @@ class SwapArea {
               return static_cast<Device*>(from)->read_page(slot, frame);
           }) {
         for (std::uint32_t number = 0; number < slots_total(); ++number)
-            counts_[number] = number + 1;
+            counts_[number] = free_slot(number + 1);
     }
 
     /// Writes the frame to a free slot, which then has one reference. Nothing when no slot is free
@@ -71,7 +74,7 @@ class SwapArea {
             ++write_failures_;
             return std::nullopt;
         }
-        first_free_ = counts_[slot.number];
+        first_free_ = counts_[slot.number] - free_slot(0);
         counts_[slot.number] = 1;
         ++used_;
         return slot;
@@ -88,7 +91,7 @@ class SwapArea {
     /// One entry less names `slot`.
     void release(SwapSlot slot) {
         if (--counts_[slot.number] != 0) return;
-        counts_[slot.number] = first_free_;
+        counts_[slot.number] = free_slot(first_free_);
         first_free_ = slot.number;
         --used_;
     }
@@ -103,7 +106,18 @@ class SwapArea {
     [[nodiscard]] std::uint64_t read_failures() const { return read_failures_; }
 
   private:
+    friend class SlotAudit;
+
     using Transfer = bool (*)(void*, SwapSlot, Hpa);
+
+    /// What a free slot has in place of a count.
+    static constexpr std::uint32_t free_slot(std::uint32_t next) {
+        return (std::uint32_t{1} << 31) + next;
+    }
+    /// The same from what is there, less up to 2^30 references that somebody has taken from it.
+    static constexpr bool is_free(std::uint32_t count) {
+        return ((count >> 31 ^ count >> 30) & 1) != 0;
+    }
 
     /// References of a slot in use; of a free one, the next that is free.
     std::span<std::uint32_t> counts_;
