@@ -150,6 +150,10 @@ inline std::expected<void, BundleError> Bundle::check_header() const {
         return error("memory.flags", header_.memory.flags,
                      "a sum of the bits that abi/disk_image.hpp names");
     }
+    if (header_.memory.dirty_log > abi::DirtyLogging::page_modification_log) {
+        return error("memory.dirty_log", static_cast<std::uint64_t>(header_.memory.dirty_log),
+                     "0 to 3");
+    }
     return {};
 }
 

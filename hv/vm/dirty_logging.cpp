@@ -1,5 +1,6 @@
 #include "hv/vm/dirty_logging.hpp"
 
+#include "hv/cpu/tick.hpp"
 #include "hv/vm/guest_access.hpp"
 #include "hv/vm/scheduler.hpp"
 #include "hv/vmx/events.hpp"
@@ -21,28 +22,14 @@ bool refuse(Registers& registers, abi::HypercallError error) {
     return true;
 }
 
+bool is_of_the_launch(Guest const& guest) {
+    return guest.dirty != nullptr && guest.dirty->of_the_launch;
+}
+
 void let_processor_log(bool on) {
     constexpr auto enable = static_cast<std::uint32_t>(bit(secondary_control::enable_pml));
     std::uint32_t const controls = read_vmcs(VmcsField32::secondary_controls);
     write_vmcs(VmcsField32::secondary_controls, on ? controls | enable : controls & ~enable);
-}
-
-/// "Page-Modification Logging": the index counts down, and below 0 the log is full.
-void drain_processor_log(Guest& guest) {
-    if (guest.dirty == nullptr || !guest.dirty->processor_log) return;
-    std::uint16_t const index = read_vmcs(VmcsField16::guest_pml_index);
-    PageModificationLog::drain(guest.space.memory(), *guest.dirty->processor_log, index,
-                               guest.dirty->log);
-    write_vmcs(VmcsField16::guest_pml_index, PageModificationLog::empty);
-}
-
-bool has(Guest const& guest, abi::DirtyLogging means) {
-    if (means == abi::DirtyLogging::off || means == abi::DirtyLogging::write_protection)
-        return true;
-    bool const sets_bits = guest.sets_accessed_dirty();
-    if (means == abi::DirtyLogging::dirty_bits) return sets_bits;
-    auto const& capabilities = guest.scheduler.host().capabilities;
-    return sets_bits && capabilities.secondary.may_be_one(secondary_control::enable_pml);
 }
 
 DirtyMeans means_of(abi::DirtyLogging means) {
@@ -121,23 +108,48 @@ bool write_guest(Guest& guest, Gva gva, std::span<std::byte const> bytes) {
 
 } // namespace
 
+/// "Page-Modification Logging": the index counts down, and below 0 the log is full.
+void drain_processor_log(Guest& guest) {
+    if (guest.dirty == nullptr || !guest.dirty->processor_log) return;
+    std::uint16_t const index = read_vmcs(VmcsField16::guest_pml_index);
+    PageModificationLog::drain(guest.space.memory(), *guest.dirty->processor_log, index,
+                               guest.dirty->log);
+    write_vmcs(VmcsField16::guest_pml_index, PageModificationLog::empty);
+}
+
+bool can_log_dirty(Guest const& guest, abi::DirtyLogging means) {
+    if (means == abi::DirtyLogging::off || means == abi::DirtyLogging::write_protection)
+        return true;
+    bool const sets_bits = guest.sets_accessed_dirty();
+    if (means == abi::DirtyLogging::dirty_bits) return sets_bits;
+    auto const& capabilities = guest.scheduler.host().capabilities;
+    return sets_bits && capabilities.secondary.may_be_one(secondary_control::enable_pml);
+}
+
+bool start_dirty_logging(Guest& guest, abi::DirtyLogging means) {
+    bool done = false;
+    do {
+        done = start(guest, means);
+    } while (!done && guest.scheduler.can_find_frames(SpaceError::out_of_frames));
+    return done;
+}
+
 bool log_dirty_for(Guest& guest, Registers& registers) {
     auto const means = static_cast<abi::DirtyLogging>(registers.rdi);
     if (means > abi::DirtyLogging::page_modification_log)
         return refuse(registers, abi::HypercallError::bad_argument);
-    if (!has(guest, means)) return refuse(registers, abi::HypercallError::not_allowed);
+    if (is_of_the_launch(guest) || !can_log_dirty(guest, means))
+        return refuse(registers, abi::HypercallError::not_allowed);
     stop_dirty_logging(guest);
     guest.time.look_after_next_exit();
-    bool done = means == abi::DirtyLogging::off;
-    do {
-        done = done || start(guest, means);
-    } while (!done && guest.scheduler.can_find_frames(SpaceError::out_of_frames));
-    if (!done) return refuse(registers, abi::HypercallError::out_of_frames);
+    if (means != abi::DirtyLogging::off && !start_dirty_logging(guest, means))
+        return refuse(registers, abi::HypercallError::out_of_frames);
     registers.rax = 0;
     return true;
 }
 
 bool collect_dirty_for(Guest& guest, Registers& registers) {
+    if (is_of_the_launch(guest)) return refuse(registers, abi::HypercallError::not_allowed);
     if (guest.dirty == nullptr || registers.rsi != guest.dirty->collected.size())
         return refuse(registers, abi::HypercallError::bad_argument);
     drain_processor_log(guest);
@@ -157,8 +169,10 @@ bool collect_dirty_for(Guest& guest, Registers& registers) {
 }
 
 bool handle_full_log(Guest& guest) {
+    std::uint64_t const begin = read_ticks();
     drain_processor_log(guest);
     inject_interrupted_event();
+    if (guest.dirty != nullptr) guest.dirty->ticks += read_ticks() - begin;
     return true;
 }
 

@@ -112,6 +112,20 @@ void report_working_set(Guest const& guest, Space::WorkingSet const& found) {
         "shared_pages", found.shared_pages);
 }
 
+void report_dirty_pages(Guest const& guest, std::uint64_t interval, DirtyPages const& found,
+                        std::uint64_t ticks) {
+    JsonLine{report}("record", "dirty_pages")("guest", guest.index)("interval", interval)(
+        "pages", found.count)("digest", hex(found.digest))("ticks_run", guest.ticks_run)("ticks",
+                                                                                         ticks);
+}
+
+void report_dirty_log(Guest const& guest, abi::DirtyLogging means, DirtyPages const& all,
+                      std::uint64_t exits) {
+    JsonLine{report}("record", "dirty_log")("guest", guest.index)("means", name_of(means))(
+        "intervals", guest.dirty->collections)("pages", all.count)("digest", hex(all.digest))(
+        "exits", exits)("ticks", guest.dirty->ticks);
+}
+
 void report_merge(Guest const& guest, OfferedPages const& offered) {
     JsonLine line{report};
     Merging const& done = offered.done;

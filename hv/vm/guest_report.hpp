@@ -4,6 +4,7 @@
 #include "hv/vm/guest.hpp"
 
 #include <twofold/abi/disk_image.hpp>
+#include <twofold/memory/dirty_log.hpp>
 #include <twofold/memory/merger.hpp>
 #include <twofold/paging/nested_walk.hpp>
 
@@ -38,6 +39,13 @@ void report_walk(std::uint32_t guest, Gva gva, PagingMode mode, ReferenceList co
 void report_figure(std::uint32_t guest, std::string_view name, std::uint64_t ticks);
 
 void report_working_set(Guest const& guest, Space::WorkingSet const& found);
+
+/// Of a log that is kept for the launch: what one collection has found, by so many ticks.
+void report_dirty_pages(Guest const& guest, std::uint64_t interval, DirtyPages const& found,
+                        std::uint64_t ticks);
+/// All that the guest wrote, at its end; `exits`: those that only the log has caused.
+void report_dirty_log(Guest const& guest, abi::DirtyLogging means, DirtyPages const& all,
+                      std::uint64_t exits);
 
 /// What an offer of a guest's has come to.
 struct OfferedPages {

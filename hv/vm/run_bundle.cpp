@@ -6,6 +6,7 @@
 #include "hv/cpu/port.hpp"
 #include "hv/device/tick_rate.hpp"
 #include "hv/report.hpp"
+#include "hv/vm/launch_dirty_log.hpp"
 #include "hv/vm/launch_guest.hpp"
 #include "hv/vm/memory_policy.hpp"
 #include "hv/vmx/capabilities.hpp"
@@ -116,6 +117,7 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
                     memory,
                     policy ? &*policy : nullptr,
                     upkeep ? &*upkeep : nullptr};
+    require_dirty_logging(host);
     Scheduler scheduler{host, bundle.guest_count()};
     for (std::uint32_t index = 0; index < bundle.guest_count();) {
         do {

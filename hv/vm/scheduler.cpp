@@ -3,6 +3,7 @@
 #include "hv/cpu/tick.hpp"
 #include "hv/vm/exit_handlers.hpp"
 #include "hv/vm/guest_report.hpp"
+#include "hv/vm/launch_dirty_log.hpp"
 #include "hv/vmx/events.hpp"
 #include "hv/vmx/invalidate.hpp"
 
@@ -75,6 +76,7 @@ void Scheduler::run() {
         Guest& guest = guests_.front();
         give_turn(guest);
         look_at_working_set_of(guest);
+        look_at_dirty_log_of_launch(guest);
         if (guest.stop) {
             end(guest);
         } else {
@@ -113,6 +115,7 @@ void Scheduler::give_turn(Guest& guest) {
     if (guest.turns++ == 0) {
         if (guest.parent || others_wait()) guest.console.share(guest.index);
         report_guest_start(guest, read_ticks() - host_.machine.boot_info.ticks_at_start);
+        if (!begin_dirty_log_of_launch(guest)) return;
     }
     std::uint64_t const entered = read_ticks();
     guest.time.begin_turn(entered, takes_turns(guest));
@@ -155,7 +158,7 @@ void Scheduler::remove(Guest& guest) {
 bool Scheduler::takes_turns(Guest const& guest) const {
     return others_wait() || guest.space.options().stock != nullptr ||
            (host_.upkeep != nullptr && host_.upkeep->works_in_background()) ||
-           host_.wanted.working_set_milliseconds != 0;
+           host_.wanted.working_set_milliseconds != 0 || host_.wanted.dirty_log_milliseconds != 0;
 }
 
 bool look_at_clock(Guest& guest) {

@@ -77,6 +77,9 @@ TEST_CASE("a field of the bundle's header that cannot be is named") {
     CHECK(complaint_after([](Parts& p) { p.header.memory.frames_limit = 4097; }) == "frames_limit");
     CHECK(complaint_after([](Parts& p) { p.header.memory.swap_bytes = 512; }) == "swap_bytes");
     CHECK(complaint_after([](Parts& p) { p.header.memory.flags = 0x8000; }) == "memory.flags");
+    CHECK(complaint_after([](Parts& p) {
+              p.header.memory.dirty_log = static_cast<abi::DirtyLogging>(4);
+          }) == "memory.dirty_log");
 }
 
 TEST_CASE("a field of a guest's record that cannot be is named") {
@@ -140,7 +143,7 @@ TEST_CASE("an error's sentence names the field, where it is, what was found and 
     abi::TextBuffer<256> text;
     describe(bundle.error(), text);
     CHECK(text.text() == "the image's guests cannot be read: guest_page_shift in the bundle's "
-                         "GuestRecord at offset 0x68 is 0xd; it must be 12, 21 or 30 (decimal)");
+                         "GuestRecord at offset 0x78 is 0xd; it must be 12, 21 or 30 (decimal)");
 }
 
 } // namespace bundle_test

@@ -49,6 +49,13 @@ TEST_CASE("options of memory that make no sense are refused before anything star
              Case{{"--promote", "--engine", "kvm"}, "--promote needs --engine bochs"},
              Case{{"--nx-huge-pages", "--engine", "qemu"}, "--nx-huge-pages needs --engine bochs"},
              Case{{"--working-set", "5", "--engine", "kvm"}, "--working-set needs --engine bochs"},
+             Case{{"--dirty-log", "pml", "--engine", "kvm"}, "--dirty-log needs --engine bochs"},
+             Case{{"--dirty-log", "all"},
+                  "--dirty-log: there is no 'all'; there are write-protection, dirty-bits and pml"},
+             Case{{"--dirty-log", "pml", "--ept-ad", "off"},
+                  "--dirty-log: pml needs EPT dirty bits"},
+             Case{{"--dirty-log-every", "5"}, "--dirty-log-every: it needs --dirty-log"},
+             Case{{"--dirty-log", "pml", "--native"}, "excludes --"},
              Case{{"--working-set", "0"}, "--working-set: Value 0 not in range"},
              Case{{"--merge", "some"},
                   "--merge: there is no 'some'; there are none, offered and all"},
@@ -131,6 +138,53 @@ TEST_CASE("what was merged and promoted, and what guests accessed, is shown, and
         INFO(part);
         CHECK(has(json, part));
     }
+}
+
+TEST_CASE(
+    "what a dirty log has found is shown, with its intervals where there are several, and is in "
+    "the JSON") {
+    auto const run = [](char const* means, int intervals, int told, bool json) {
+        std::string report = whole_report(0);
+        std::string lines;
+        for (int at = 0; at < intervals; ++at)
+            lines += R"({"record":"dirty_pages","guest":0,"interval":)" + std::to_string(at) +
+                     R"(,"pages":17,"digest":"0xabc","ticks_run":5000,"ticks":321})"
+                     "\n";
+        lines += R"({"record":"dirty_log","guest":0,"means":")" + std::string{means} +
+                 R"(","intervals":)" + std::to_string(told) +
+                 R"(,"pages":29,"digest":"0xdef","exits":6,"ticks":900})"
+                 "\n";
+        report.insert(report.find(R"({"record":"guest_stop")"), lines);
+        FakeBochs const bochs{"", report};
+        if (json) return bochs.run({"run", "g", "--json", "-"}).out;
+        return bochs.run({"run", "g"}).err;
+    };
+    struct Shown {
+        char const* means;
+        char const* cost;
+    };
+    for (auto const& [means, cost] :
+         {Shown{"write_protection", "900  ticks, and 6 violations"},
+          Shown{"dirty_bits", "900  ticks, and no exit"},
+          Shown{"page_modification_log", "900  ticks, 6 exits for a full log among them"}}) {
+        auto const text = run(means, 1, 1, false);
+        INFO(text);
+        CHECK(has(text, "of 4 KiB, by " + std::string{means} + "; digest 0xdef"));
+        CHECK(has(text, cost));
+        CHECK_FALSE(has(text, "interval"));
+    }
+    auto const several = run("dirty_bits", 2, 2, false);
+    INFO(several);
+    CHECK(has(several, "interval 1"));
+    CHECK(has(several, "17  up to 5,000 ticks; collected by 321; digest 0xabc"));
+    auto const json = run("dirty_bits", 2, 2, true);
+    INFO(json);
+    for (auto const* const part : {R"("means": "dirty_bits")", R"("digest": "0xdef")",
+                                   R"("interval": 1)", R"("ticks_run": 5000)", R"("exits": 6)"})
+        CHECK(has(json, part));
+    auto const lost = run("dirty_bits", 1, 2, false);
+    INFO(lost);
+    CHECK(has(lost, "of other intervals than were reported"));
 }
 
 } // namespace memory_options_test

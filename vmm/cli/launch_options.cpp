@@ -73,6 +73,12 @@ LaunchPlan LaunchOptions::plan() const {
     check_memory_options();
     if (plan.memory.swap_bytes != 0 && plan.guests.front().host_page != page_4k)
         throw UsageError{"--swap: only EPT pages of 4k are swapped; leave --host-page out"};
+    if (plan.memory.dirty_log > abi::DirtyLogging::write_protection &&
+        !plan.guests.front().accessed_dirty)
+        throw UsageError{
+            fmt::format("--dirty-log: {} needs EPT dirty bits; leave --ept-ad off out, "
+                        "or take write-protection",
+                        memory.dirty_log)};
     if (how.ept_probes && on.engine != "bochs")
         throw UsageError{"--ept-probes needs --engine bochs"};
     for (auto const& text : with) {

@@ -92,6 +92,34 @@ void MemoryOptionTexts::add_to(OptionList command) {
         ->type_name("MS")
         ->check(CLI::Range(1, 60'000))
         ->excludes(native);
+    command
+        .add_option(
+            "--dirty-log", dirty_log,
+            "Keep a log of the pages that each guest writes, for its whole life, and report "
+            "how many and what that cost. write-protection: each first write to a page is "
+            "an exit; dirty-bits: the processor's bits in EPT are looked at; pml: the "
+            "processor writes addresses to its page-modification log. The sets are the "
+            "same. The guest itself can keep no log then [none]")
+        ->type_name("write-protection|dirty-bits|pml")
+        ->excludes(native);
+    command
+        .add_option("--dirty-log-every", dirty_log_every,
+                    "With --dirty-log: collect it after MS milliseconds of the guest's time, again "
+                    "and again, and at its end [only at its end]")
+        ->type_name("MS")
+        ->check(CLI::Range(1, 60'000));
+}
+
+abi::DirtyLogging MemoryOptionTexts::dirty_log_means() const {
+    if (dirty_log.empty() && dirty_log_every)
+        throw UsageError{"--dirty-log-every: it needs --dirty-log"};
+    if (dirty_log.empty()) return abi::DirtyLogging::off;
+    if (dirty_log == "write-protection") return abi::DirtyLogging::write_protection;
+    if (dirty_log == "dirty-bits") return abi::DirtyLogging::dirty_bits;
+    if (dirty_log == "pml") return abi::DirtyLogging::page_modification_log;
+    throw UsageError{fmt::format("--dirty-log: there is no '{}'; there are write-protection, "
+                                 "dirty-bits and pml",
+                                 dirty_log)};
 }
 
 MemoryPlan::Merge MemoryOptionTexts::merge_plan() const {
@@ -114,6 +142,7 @@ std::string_view MemoryOptionTexts::given_for_the_hypervisor() const {
     if (promote) return "--promote";
     if (nx_huge_pages) return "--nx-huge-pages";
     if (working_set) return "--working-set";
+    if (!dirty_log.empty()) return "--dirty-log";
     return audit ? "--audit" : "";
 }
 
@@ -138,6 +167,8 @@ MemoryPlan MemoryOptionTexts::plan() const {
     plan.promote = promote;
     plan.nx_huge_pages = nx_huge_pages;
     plan.working_set = std::chrono::milliseconds{working_set.value_or(0)};
+    plan.dirty_log = dirty_log_means();
+    plan.dirty_log_every = std::chrono::milliseconds{dirty_log_every.value_or(0)};
     return plan;
 }
 

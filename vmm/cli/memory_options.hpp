@@ -22,6 +22,8 @@ struct MemoryOptionTexts {
     bool promote = false;
     bool nx_huge_pages = false;
     std::optional<std::uint16_t> working_set;
+    std::string dirty_log;
+    std::optional<std::uint16_t> dirty_log_every;
 
     /// `command` has --native already.
     void add_to(OptionList command);
@@ -35,6 +37,7 @@ struct MemoryOptionTexts {
 
   private:
     [[nodiscard]] MemoryPlan::Merge merge_plan() const;
+    [[nodiscard]] abi::DirtyLogging dirty_log_means() const;
 };
 
 } // namespace twofold::vmm

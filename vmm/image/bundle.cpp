@@ -117,7 +117,10 @@ std::vector<std::byte> make_bundle(LaunchPlan const& plan, std::uint64_t ticks_p
                                  .overcommit_percent = plan.memory.overcommit_percent,
                                  .flags = memory_flags(plan.memory),
                                  .working_set_milliseconds =
-                                     static_cast<std::uint16_t>(plan.memory.working_set.count())},
+                                     static_cast<std::uint16_t>(plan.memory.working_set.count()),
+                                 .dirty_log = plan.memory.dirty_log,
+                                 .dirty_log_milliseconds = static_cast<std::uint64_t>(
+                                     plan.memory.dirty_log_every.count())},
                   });
     std::vector<std::pair<GuestPlan const*, std::uint64_t>> files;
     for (auto const& guest : plan.guests) {

@@ -65,6 +65,10 @@ struct MemoryPlan {
     bool nx_huge_pages = false;
     /// After so much of each guest's time its working set is looked at; 0: only where it asks.
     std::chrono::milliseconds working_set{0};
+    /// By what means a log is kept of the pages that each guest writes.
+    abi::DirtyLogging dirty_log = abi::DirtyLogging::off;
+    /// After so much of its time the log is collected; 0: only at its end.
+    std::chrono::milliseconds dirty_log_every{0};
 };
 
 struct LaunchPlan {

@@ -156,6 +156,24 @@ void add_working_sets(Table& table, std::vector<record::WorkingSet> const& found
                                     grouped(found.size()), grouped(most->pages))));
 }
 
+void add_dirty_log(Table& table, record::DirtyLog const& log,
+                   std::vector<record::DirtyPages> const& intervals) {
+    std::string exits = "ticks, and no exit";
+    if (log.means == "write_protection")
+        exits = fmt::format("ticks, and {} violations", grouped(log.exits));
+    if (log.means == "page_modification_log")
+        exits = fmt::format("ticks, {} exits for a full log among them", grouped(log.exits));
+    table.add(count_row("dirty pages", log.pages,
+                        fmt::format("of 4 KiB, by {}; digest {:#x}", log.means, log.digest)));
+    table.add(count_row("  cost of the log", log.ticks, exits));
+    for (auto const& one : intervals) {
+        if (intervals.size() == 1) break;
+        table.add(count_row(fmt::format("  interval {}", one.interval), one.pages,
+                            fmt::format("up to {} ticks; collected by {}; digest {:#x}",
+                                        grouped(one.ticks_run), grouped(one.ticks), one.digest)));
+    }
+}
+
 std::string memory_text(std::optional<record::Memory> const& memory,
                         std::vector<record::Audit> const& audits, Style const& style) {
     Table table;

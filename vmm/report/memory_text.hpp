@@ -19,6 +19,10 @@ void add_reclaim(Table& table, record::Reclaim const& reclaim);
 /// Adds what became of one guest's pages while the hypervisor looked after memory.
 void add_upkeep(Table& table, std::map<std::string, std::uint64_t> const& upkeep);
 
+/// Adds what a dirty log of one guest has found, an interval a row where there are several.
+void add_dirty_log(Table& table, record::DirtyLog const& log,
+                   std::vector<record::DirtyPages> const& intervals);
+
 /// Adds how many pages one guest had accessed at each look, if there were looks.
 void add_working_sets(Table& table, std::vector<record::WorkingSet> const& found);
 

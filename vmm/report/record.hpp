@@ -158,6 +158,29 @@ struct WorkingSet {
     std::uint64_t shared_pages;
 };
 
+/// Of a dirty log: pages of 4 KiB that the guest wrote in one interval.
+struct DirtyPages {
+    std::uint64_t guest;
+    std::uint64_t interval;
+    std::uint64_t pages;
+    std::uint64_t digest;
+    /// Of the guest, by then.
+    std::uint64_t ticks_run;
+    /// To collect it.
+    std::uint64_t ticks;
+};
+
+/// All of it.
+struct DirtyLog {
+    std::uint64_t guest;
+    std::string means;
+    std::uint64_t intervals;
+    std::uint64_t pages;
+    std::uint64_t digest;
+    std::uint64_t exits;
+    std::uint64_t ticks;
+};
+
 struct GuestStop {
     std::uint64_t guest;
     std::string name;
@@ -261,10 +284,10 @@ struct End {
 
 namespace twofold::vmm {
 
-using Record =
-    std::variant<record::Boot, record::CapabilityMissing, record::GuestStart, record::Walk,
-                 record::Paging, record::TablePage, record::TablesEnd, record::Figure,
-                 record::EptProbe, record::Merge, record::WorkingSet, record::GuestStop,
-                 record::Memory, record::Audit, record::Error, record::Panic, record::End>;
+using Record = std::variant<record::Boot, record::CapabilityMissing, record::GuestStart,
+                            record::Walk, record::Paging, record::TablePage, record::TablesEnd,
+                            record::Figure, record::EptProbe, record::Merge, record::WorkingSet,
+                            record::DirtyPages, record::DirtyLog, record::GuestStop, record::Memory,
+                            record::Audit, record::Error, record::Panic, record::End>;
 
 } // namespace twofold::vmm

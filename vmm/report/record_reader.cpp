@@ -73,6 +73,29 @@ record::Merge read_merge(Fields const& fields) {
     };
 }
 
+record::DirtyPages read_dirty_pages(Fields const& fields) {
+    return {
+        .guest = fields.number("guest"),
+        .interval = fields.number("interval"),
+        .pages = fields.number("pages"),
+        .digest = fields.hex("digest"),
+        .ticks_run = fields.number("ticks_run"),
+        .ticks = fields.number("ticks"),
+    };
+}
+
+record::DirtyLog read_dirty_log(Fields const& fields) {
+    return {
+        .guest = fields.number("guest"),
+        .means = fields.text("means"),
+        .intervals = fields.number("intervals"),
+        .pages = fields.number("pages"),
+        .digest = fields.hex("digest"),
+        .exits = fields.number("exits"),
+        .ticks = fields.number("ticks"),
+    };
+}
+
 record::Violations read_violations(Fields const& fields) {
     return {
         .read = fields.number("read"),
@@ -223,6 +246,8 @@ Record read_record(std::string const& kind, Fields const& fields) {
     if (kind == "working_set")
         return record::WorkingSet{fields.number("guest"), fields.number("pages"),
                                   fields.number("shared_pages")};
+    if (kind == "dirty_pages") return read_dirty_pages(fields);
+    if (kind == "dirty_log") return read_dirty_log(fields);
     if (kind == "guest_stop") return read_guest_stop(fields);
     if (kind == "memory") return read_memory(fields);
     if (kind == "audit") return read_audit(fields);

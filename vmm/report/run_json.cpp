@@ -154,6 +154,18 @@ Json to_json(record::Audit const& audit) {
     return json;
 }
 
+Json to_json(record::DirtyLog const& log, std::vector<record::DirtyPages> const& intervals) {
+    Json json{{"means", log.means}, {"pages", log.pages}, {"digest", hexadecimal(log.digest)},
+              {"exits", log.exits}, {"ticks", log.ticks}, {"intervals", Json::array()}};
+    for (auto const& one : intervals)
+        json["intervals"].push_back({{"interval", one.interval},
+                                     {"pages", one.pages},
+                                     {"digest", hexadecimal(one.digest)},
+                                     {"ticks_run", one.ticks_run},
+                                     {"ticks", one.ticks}});
+    return json;
+}
+
 Json to_json(record::Panic const& panic) {
     return {{"vector", panic.vector},        {"name", panic.name},
             {"rip", hexadecimal(panic.rip)}, {"error_code", hexadecimal(panic.error_code)},
@@ -181,6 +193,7 @@ Json to_json(GuestReport const& guest) {
     for (auto const& found : guest.working_sets)
         json["working_sets"].push_back(
             {{"pages", found.pages}, {"shared_pages", found.shared_pages}});
+    if (guest.dirty_log) json["dirty_log"] = to_json(*guest.dirty_log, guest.dirty_pages);
     for (auto const& merge : guest.merges)
         json["merges"].push_back(to_json(merge));
     return json;

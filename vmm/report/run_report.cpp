@@ -98,6 +98,18 @@ void RunReport::add(record::WorkingSet found) {
     running(found.guest, "working_set").working_sets.push_back(found);
 }
 
+void RunReport::add(record::DirtyPages found) {
+    running(found.guest, "dirty_pages").dirty_pages.push_back(found);
+}
+
+void RunReport::add(record::DirtyLog log) {
+    auto& guest = running(log.guest, "dirty_log");
+    if (guest.dirty_log) throw MalformedRecord{"a second record \"dirty_log\" of one guest"};
+    if (guest.dirty_pages.size() != log.intervals)
+        throw MalformedRecord{"a record \"dirty_log\" of other intervals than were reported"};
+    guest.dirty_log = std::move(log);
+}
+
 void RunReport::add(record::GuestStop stop) {
     // A guest that can't be loaded stops without having started.
     bool const known =

@@ -22,6 +22,8 @@ struct GuestReport {
     std::optional<record::GuestStop> stop;
     std::vector<record::Merge> merges = {};
     std::vector<record::WorkingSet> working_sets = {};
+    std::vector<record::DirtyPages> dirty_pages = {};
+    std::optional<record::DirtyLog> dirty_log = std::nullopt;
     /// Its page tables at its end, where the launch asked for them.
     std::optional<record::Paging> paging = std::nullopt;
     std::vector<record::TablePage> tables = {};
@@ -66,6 +68,8 @@ class RunReport {
     void add(record::EptProbe probe);
     void add(record::Merge merge);
     void add(record::WorkingSet found);
+    void add(record::DirtyPages found);
+    void add(record::DirtyLog log);
     void add(record::GuestStop stop);
     void add(record::Memory memory);
     void add(record::Audit audit);

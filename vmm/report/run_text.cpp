@@ -124,6 +124,7 @@ std::string guest_text(GuestReport const& guest, bool numbered, Style const& sty
     if (!native) add_activity(table, activity);
     if (guest.stop->reclaim) add_reclaim(table, *guest.stop->reclaim);
     add_working_sets(table, guest.working_sets);
+    if (guest.dirty_log) add_dirty_log(table, *guest.dirty_log, guest.dirty_pages);
     if (!guest.stop->upkeep.empty()) add_upkeep(table, guest.stop->upkeep);
     table.add(fact("ticks in all", grouped(activity.ticks),
                    activity.turns == 1 ? "from its first instruction to its end"

@@ -10,6 +10,8 @@
 // Readers trust nothing: each offset and length is checked against `bundle_bytes`.
 #pragma once
 
+#include <twofold/abi/hypercall.hpp>
+
 #include <cstdint>
 
 namespace twofold::abi {
@@ -58,6 +60,12 @@ struct MemoryRecord {
     /// After so much of each guest's time its working set is looked at; 0: only where it asks.
     /// Milliseconds.
     std::uint16_t working_set_milliseconds = 0;
+    /// By what means a log is kept of the pages that each guest writes; not off: no guest may keep
+    /// one of its own.
+    DirtyLogging dirty_log = DirtyLogging::off;
+    /// After so much of a guest's time its log is collected, and at its end; 0: only then.
+    /// Milliseconds.
+    std::uint64_t dirty_log_milliseconds = 0;
 
     /// Memory is limited, swapped or promised by a policy.
     [[nodiscard]] constexpr bool limits() const {
@@ -78,7 +86,7 @@ struct MemoryRecord {
     static constexpr std::uint16_t nx_huge_pages = 16;
     static constexpr std::uint16_t known_flags = upkeep_flags | audit_each | nx_huge_pages;
 };
-static_assert(sizeof(MemoryRecord) == 24);
+static_assert(sizeof(MemoryRecord) == 40);
 
 struct BundleHeader {
     static constexpr std::uint64_t expected_magic = 0x4e55424c4f465754; // "TWFOLBUN"
@@ -92,7 +100,7 @@ struct BundleHeader {
     std::uint64_t ticks_per_second;
     MemoryRecord memory{};
 };
-static_assert(sizeof(BundleHeader) == 48);
+static_assert(sizeof(BundleHeader) == 64);
 
 struct GuestRecord {
     std::uint64_t elf_offset;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace twofold::abi {
 
@@ -87,6 +88,17 @@ enum class DirtyLogging : std::uint64_t {
     /// The processor writes their addresses to a log. Needs EPT A/D.
     page_modification_log = 3,
 };
+
+/// As reports have it.
+constexpr std::string_view name_of(DirtyLogging means) {
+    switch (means) {
+    case DirtyLogging::off: return "off";
+    case DirtyLogging::write_protection: return "write_protection";
+    case DirtyLogging::dirty_bits: return "dirty_bits";
+    case DirtyLogging::page_modification_log: return "page_modification_log";
+    }
+    return "";
+}
 
 /// What a guest did between `probe` and `probe_result`.
 enum class ProbedAccess : std::uint64_t {

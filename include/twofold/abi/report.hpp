@@ -56,6 +56,19 @@
 //                pages of 4 KiB that the guest has accessed since the last of these, or since its
 //                start: at its wish, and where the launch asks for it
 //       shared_pages accessed at some time, by it or by those that it shares the tables with
+//   dirty_pages  {guest, interval, pages, digest, ticks_run, ticks}
+//                pages of 4 KiB that the guest has written since the last of these, or since its
+//                first instruction, where the launch asks for a dirty log: interval counts from 0
+//       digest       of the numbers of the pages, ascending (memory/dirty_log.hpp: DirtyPages)
+//       ticks_run    what guest_stop.ticks was by then; ticks: what collecting took
+//   dirty_log    {guest, means, intervals, pages, digest, exits, ticks}
+//                the same once more at the guest's end: all pages that it wrote, each once
+//       means        write_protection | dirty_bits | page_modification_log
+//       exits        that only the log has caused: writes to a page that is the guest's already
+//       (and
+//                    with clones those by which the last sharer takes one over), or full logs
+//       ticks        to begin the log and to collect it, and of full logs; what a write costs more
+//                    is in guest_stop.violations
 //   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
 //                frames:{memory, tables, in_use}, turns,
 //                violations:{read, write, execute, during_walk, during_delivery, ticks, ticks_min,
@@ -75,6 +88,7 @@
 //                and large pages that were made of small ones, or made into them; where pages are
 //                merged or promoted
 //       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
+//                    dirty_log |
 //                    swap_failed | shootdown_pending | denied | unknown_port | unknown_exit |
 //                    misconfiguration | load_error | entry_failure | frozen | killed
 //       code         the guest's own for exit, 0 for halt and frozen, 1 for all others

@@ -44,8 +44,13 @@ class DirtyLog {
     /// Calls `visit(gpa)` for each marked page, ascending.
     template <class Visit>
     void for_each(Visit&& visit) const {
-        for (std::size_t at = 0; at < words_.size(); ++at) {
-            for (std::uint64_t left = words_[at]; left != 0; left &= left - 1) {
+        for_each_in(words_, visit);
+    }
+    /// The same for the words of another one.
+    template <class Visit>
+    static void for_each_in(std::span<std::uint64_t const> words, Visit&& visit) {
+        for (std::size_t at = 0; at < words.size(); ++at) {
+            for (std::uint64_t left = words[at]; left != 0; left &= left - 1) {
                 auto const page = at * 64 + static_cast<unsigned>(std::countr_zero(left));
                 visit(Gpa{page << page_4k.shift()});
             }
@@ -54,6 +59,18 @@ class DirtyLog {
 
   private:
     std::span<std::uint64_t> words_;
+};
+
+/// A set of pages in short, as logs by different means compare it.
+struct DirtyPages {
+    std::uint64_t count = 0;
+    /// FNV-1a over the numbers of the pages, ascending, a word each.
+    std::uint64_t digest = 0xcbf2'9ce4'8422'2325;
+
+    void add(std::uint64_t page) {
+        ++count;
+        digest = (digest ^ page) * 0x0000'0100'0000'01b3;
+    }
 };
 
 /// The page-modification log of a processor: 512 guest-physical addresses, filled from the last one
