@@ -54,7 +54,8 @@ Beyond beyond(Launched const& launched, std::size_t index, std::size_t base) {
         more.violations.execute - less.violations.execute, more.memory_frames - less.memory_frames};
 }
 
-vmm::GuestPlan touch(std::string pages, std::string access, std::string pattern) {
+vmm::GuestPlan touch(std::string const& pages, std::string const& access,
+                     std::string const& pattern) {
     return guest_plan({"touch", pages, "--access", access, "--pattern", pattern, "--stride", "7",
                        "--pattern", pattern, "--passes", "2"});
 }

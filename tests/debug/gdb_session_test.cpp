@@ -189,7 +189,7 @@ TEST_CASE("killing ends the target") {
 }
 
 TEST_CASE("the description comes whole, in parts of any size") {
-    std::string const whole = gdb_target_description();
+    std::string const& whole = gdb_target_description();
     for (std::size_t const part : {std::size_t{100}, std::size_t{0xfff}, whole.size()}) {
         Conversation gdb;
         std::string got;

@@ -17,9 +17,9 @@ constexpr auto weights = std::to_array<StepWeight>(
 
 std::vector<std::uint64_t> choices(std::uint64_t seed, std::uint64_t guest) {
     Scenario scenario{weights, 7, seed, guest};
-    std::vector<std::uint64_t> all;
-    for (int step = 0; step < 100; ++step)
-        all.push_back(scenario.next().choice);
+    std::vector<std::uint64_t> all(100);
+    for (std::uint64_t& choice : all)
+        choice = scenario.next().choice;
     return all;
 }
 

@@ -107,6 +107,7 @@ std::size_t compare_batch(unsigned layouts, std::uint64_t seed) {
             layout.break_one_entry();
         ept.root = Hpa{layout.ept_root};
         std::vector<Gva> gvas;
+        gvas.reserve(50);
         for (unsigned at = 0; at < 50; ++at)
             gvas.emplace_back(layout.gvas[layout.pick(layout.gvas.size())]);
         std::vector<Lines> seen(gvas.size());

@@ -80,6 +80,7 @@ class BackgroundCommand {
             }
         }
         std::vector<char*> arguments;
+        arguments.reserve(command.words.size() + 1);
         for (auto const& word : command.words)
             arguments.push_back(const_cast<char*>(word.c_str()));
         arguments.push_back(nullptr);

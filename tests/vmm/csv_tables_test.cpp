@@ -62,8 +62,8 @@ class OneAddress final : public AccessSource {
 };
 
 /// References of one cold access.
-std::uint64_t references_of(std::shared_ptr<RecordedTables const> tables, Technique technique,
-                            Gva gva) {
+std::uint64_t references_of(std::shared_ptr<RecordedTables const> const& tables,
+                            Technique technique, Gva gva) {
     Configuration const configuration{.technique = technique,
                                       .guest_levels = tables->guest_levels(),
                                       .ept_levels = tables->ept_levels(),

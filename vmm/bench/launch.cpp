@@ -23,6 +23,7 @@ namespace {
 /// Runs a program to its end, its output thrown away. Returns the seconds that it took.
 double launch(std::vector<std::string> command) {
     std::vector<char*> words;
+    words.reserve(command.size() + 1);
     for (auto& word : command)
         words.push_back(word.data());
     words.push_back(nullptr);

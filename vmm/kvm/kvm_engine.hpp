@@ -4,11 +4,13 @@
 #include "engine/engine.hpp"
 #include "kvm/guest_run.hpp"
 
+#include <utility>
+
 namespace twofold::vmm {
 
 class KvmEngine final : public Engine {
   public:
-    explicit KvmEngine(kvm::RunOptions options) : options_(options) {}
+    explicit KvmEngine(kvm::RunOptions options) : options_(std::move(options)) {}
 
     [[nodiscard]] std::string_view name() const override { return "kvm"; }
     /// There is no machine beside the guest's.

@@ -15,11 +15,12 @@ GuestSpace<Ept, Memory>::GuestSpace(FramePool& pool, Memory memory, Ept const& f
 
 template <PagingFormat Ept, HostMemory Memory>
 GuestSpace<Ept, Memory>::GuestSpace(GuestSpace&& other) noexcept
-    : SpaceLink(std::move(other)), pool_(other.pool_), memory_(std::move(other.memory_)),
-      format_(other.format_), options_(other.options_), leaf_level_(other.leaf_level_),
-      straight_below_(other.straight_below_), root_(std::exchange(other.root_, std::nullopt)),
-      frames_(other.frames_), tables_(other.tables_), log_(other.log_), means_(other.means_),
-      owed_(other.owed_), statistics_(other.statistics_) {}
+    : SpaceLink(static_cast<SpaceLink&&>(other)), pool_(other.pool_),
+      memory_(std::move(other.memory_)), format_(other.format_), options_(other.options_),
+      leaf_level_(other.leaf_level_), straight_below_(other.straight_below_),
+      root_(std::exchange(other.root_, std::nullopt)), frames_(other.frames_),
+      tables_(other.tables_), log_(other.log_), means_(other.means_), owed_(other.owed_),
+      statistics_(other.statistics_) {}
 
 template <PagingFormat Ept, HostMemory Memory>
 std::expected<GuestSpace<Ept, Memory>, SpaceError>

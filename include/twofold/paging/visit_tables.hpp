@@ -46,11 +46,13 @@ constexpr void visit_tables(Format const& format, typename Format::Root const& r
     using Input = typename Format::Input;
     std::uint64_t const covered = Format::page_size(Format::levels + 1).bytes();
     // PAE: one table for each of the registers.
-    for (std::uint64_t from = 0; from == 0 || from < Format::input_end; from += covered) {
+    std::uint64_t from = 0;
+    do {
         auto const table = Format::top_table(root, Input{from});
         if (table)
             detail::visit_table<Format::levels>(format, *table, Input{from}, memory, visitor);
-    }
+        from += covered;
+    } while (from < Format::input_end);
 }
 
 } // namespace twofold
