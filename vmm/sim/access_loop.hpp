@@ -53,10 +53,18 @@ class AccessLoop {
     void run(std::span<TraceAccess const> batch) {
         result_.accesses += batch.size();
         if (observer_.data_caches() != nullptr || remap_every_ != 0) return run_slowly(batch);
-        for (TraceAccess const& one : batch) {
-            Outcome const outcome = model_.access(one.gva, one.access, observer_);
-            if (outcome != Outcome::first_level_hit) [[unlikely]]
-                settle(outcome, one);
+        TraceAccess const* at = batch.data();
+        TraceAccess const* const end = at + batch.size();
+        while (at != end) {
+            bool missed = false;
+            if (DataFront const front{model_.caches()}) [[likely]] {
+                at = skip_hits(front, at, end, missed);
+                if (at == end) return;
+            }
+            settle(missed ? model_.walk(at->gva, at->access, observer_.counts())
+                          : model_.access(at->gva, at->access, observer_.counts()),
+                   *at);
+            ++at;
         }
     }
     [[nodiscard]] SimulationResult result() {
@@ -71,6 +79,25 @@ class AccessLoop {
     /// Far more attempts than a walk has entries: what does not settle in so many never will.
     static constexpr unsigned most_faults = 128;
 
+    /// The first access from `at` on that is not a plain hit. Sets `missed` if neither level has
+    /// it.
+    [[gnu::always_inline]] TraceAccess const*
+    skip_hits(DataFront const& front, TraceAccess const* at, TraceAccess const* end, bool& missed) {
+        using Found = DataFront::Found;
+        for (; at != end; ++at) {
+            if (at->access == Access::execute) [[unlikely]]
+                break;
+            Found const found = front.find(at->gva, at->access);
+            if (found == Found::first_level) [[likely]]
+                continue;
+            if (found != Found::second_level) {
+                missed = found == Found::nothing;
+                break;
+            }
+            ++result_.second_level_hits;
+        }
+        return at;
+    }
     [[gnu::always_inline]] void settle(Outcome outcome, TraceAccess const& one) {
         if (outcome == Outcome::faulted) [[unlikely]]
             outcome = resolve(one);

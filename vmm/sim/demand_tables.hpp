@@ -142,6 +142,7 @@ class NestedTables {
         ept_root_ = *ept_tables_.allocate_table();
     }
     [[nodiscard]] Gpa guest_root() const { return guest_root_; }
+    [[nodiscard]] Hpa ept_root() const { return ept_root_; }
     [[nodiscard]] SecondDimension<Ept, SparseMemory> ept() const {
         return {Ept{}, ept_root_, memory_};
     }

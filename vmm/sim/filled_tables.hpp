@@ -17,11 +17,11 @@ template <unsigned Levels>
 class NativeParts {
   public:
     using Format = X86Format<Gva, Hpa, Levels>;
-    using Space = NativeSpace<Format, SparseMemory>;
+    using Space = NativeSpace<FixedFormat<Format>, SparseMemory>;
 
     NativeParts(SparseMemory& memory, Configuration const& configuration)
         : memory_(memory), tables_(memory, configuration) {}
-    [[nodiscard]] Space space() { return {Format{}, tables_.root(), memory_}; }
+    [[nodiscard]] Space space() { return {{}, tables_.root(), memory_}; }
     [[nodiscard]] Context context() const { return {}; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.bytes(); }
     void fill(NestedFault const&, Gva gva, SimulationResult& result) {
@@ -42,12 +42,14 @@ class NestedParts {
   public:
     using Guest = X86Format<Gva, Gpa, GuestLevels>;
     using Ept = EptFormat<EptLevels>;
-    using Space = NestedSpace<Guest, Ept, SparseMemory>;
+    using Space = NestedSpace<FixedFormat<Guest>, FixedFormat<Ept>, SparseMemory>;
 
     NestedParts(SparseMemory& memory, Configuration const& configuration)
-        : tables_(memory, configuration) {}
-    [[nodiscard]] Space space() { return {Guest{}, tables_.guest_root(), tables_.ept()}; }
-    [[nodiscard]] Context context() const { return {1, 0, tables_.ept().root}; }
+        : memory_(memory), tables_(memory, configuration) {}
+    [[nodiscard]] Space space() {
+        return {{}, tables_.guest_root(), {{}, tables_.ept_root(), memory_}};
+    }
+    [[nodiscard]] Context context() const { return {1, 0, tables_.ept_root()}; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.bytes(); }
     void fill(NestedFault const& fault, Gva gva, SimulationResult& result) {
         if (fault.dimension == Dimension::guest) {
@@ -62,6 +64,7 @@ class NestedParts {
     void populate(Gva gva) { tables_.populate(gva); }
 
   private:
+    SparseMemory& memory_;
     NestedTables<Guest, Ept> tables_;
 };
 
@@ -71,7 +74,7 @@ template <unsigned GuestLevels, unsigned EptLevels>
 class ShadowParts {
   public:
     using Shadow = X86Format<Gva, Hpa, GuestLevels>;
-    using Space = NativeSpace<Shadow, SparseMemory>;
+    using Space = NativeSpace<FixedFormat<Shadow>, SparseMemory>;
 
     ShadowParts(SparseMemory& memory, Configuration const& configuration)
         : memory_(memory), below_(memory, configuration),
@@ -79,7 +82,7 @@ class ShadowParts {
           piece_(std::min(configuration.guest_page, configuration.host_page).bytes()) {
         root_ = *tables_.allocate_table();
     }
-    [[nodiscard]] Space space() { return {Shadow{}, root_, memory_}; }
+    [[nodiscard]] Space space() { return {{}, root_, memory_}; }
     [[nodiscard]] Context context() const { return {1, 0, std::nullopt}; }
     [[nodiscard]] std::uint64_t bytes() const { return below_.bytes() + tables_.bytes(); }
 

@@ -13,11 +13,11 @@ template <unsigned Levels>
 class RecordedNative {
   public:
     using Format = X86Format<Gva, Hpa, Levels>;
-    using Space = NativeSpace<Format, PagedMemory const>;
+    using Space = NativeSpace<FixedFormat<Format>, PagedMemory const>;
 
     RecordedNative(SparseMemory&, Configuration const& of) : tables_(*of.recorded) {}
     [[nodiscard]] Space space() {
-        return {Format{}, Hpa{tables_.guest_root().value()}, tables_.native()};
+        return {{}, Hpa{tables_.guest_root().value()}, tables_.native()};
     }
     [[nodiscard]] Context context() const { return {}; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.native_bytes(); }
@@ -34,11 +34,11 @@ class RecordedNested {
   public:
     using Guest = X86Format<Gva, Gpa, GuestLevels>;
     using Ept = EptFormat<EptLevels>;
-    using Space = NestedSpace<Guest, Ept, PagedMemory const>;
+    using Space = NestedSpace<FixedFormat<Guest>, FixedFormat<Ept>, PagedMemory const>;
 
     RecordedNested(SparseMemory&, Configuration const& of) : tables_(*of.recorded) {}
     [[nodiscard]] Space space() const {
-        return {Guest{}, tables_.guest_root(), {Ept{}, tables_.ept_root(), tables_.host()}};
+        return {{}, tables_.guest_root(), {{}, tables_.ept_root(), tables_.host()}};
     }
     [[nodiscard]] Context context() const { return {1, 0, tables_.ept_root()}; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.bytes(); }
@@ -55,11 +55,11 @@ template <unsigned GuestLevels, unsigned EptLevels>
 class RecordedShadow {
   public:
     using Shadow = X86Format<Gva, Hpa, GuestLevels>;
-    using Space = NativeSpace<Shadow, SparseMemory>;
+    using Space = NativeSpace<FixedFormat<Shadow>, SparseMemory>;
 
     RecordedShadow(SparseMemory& memory, Configuration const& of)
         : memory_(memory), below_(memory, of), root_(*tables_.allocate_table()) {}
-    [[nodiscard]] Space space() { return {Shadow{}, root_, memory_}; }
+    [[nodiscard]] Space space() { return {{}, root_, memory_}; }
     [[nodiscard]] Context context() const { return {1, 0, std::nullopt}; }
     [[nodiscard]] std::uint64_t bytes() const { return below_.bytes() + tables_.bytes(); }
 

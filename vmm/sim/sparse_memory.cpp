@@ -9,7 +9,7 @@
 
 namespace twofold::vmm {
 
-SparseMemory::SparseMemory(std::uint64_t bytes) : bytes_(bytes) {
+SparseMemory::SparseMemory(std::uint64_t bytes) : bytes_(bytes), last_word_(bytes - word_bytes) {
     void* const at = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (at == MAP_FAILED)

@@ -26,12 +26,14 @@ class SparseMemory {
     template <class Word>
     [[nodiscard]] Reading<Word, Error> read(Hpa address) const {
         Word word;
-        std::memcpy(&word, at(address, sizeof word), sizeof word);
+        static_assert(sizeof word <= word_bytes);
+        std::memcpy(&word, at(address), sizeof word);
         return {word};
     }
     template <class Word>
     [[nodiscard]] std::expected<void, Error> write(Hpa address, Word word) {
-        std::memcpy(at(address, sizeof word), &word, sizeof word);
+        static_assert(sizeof word <= word_bytes);
+        std::memcpy(at(address), &word, sizeof word);
         return {};
     }
 
@@ -39,14 +41,18 @@ class SparseMemory {
     void prefetch(Hpa address) const { __builtin_prefetch(base_ + address.value()); }
 
   private:
-    [[nodiscard]] std::byte* at(Hpa address, std::size_t size) const {
-        if (address.value() > bytes_ - size) [[unlikely]]
+    static constexpr std::size_t word_bytes = 8;
+
+    [[nodiscard]] std::byte* at(Hpa address) const {
+        if (address.value() > last_word_) [[unlikely]]
             fail(address);
         return base_ + address.value();
     }
     [[noreturn]] static void fail(Hpa address);
 
     std::uint64_t bytes_;
+    /// The last address of a word of `word_bytes`.
+    std::uint64_t last_word_;
     std::byte* base_;
 };
 

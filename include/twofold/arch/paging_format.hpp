@@ -45,6 +45,7 @@ struct RadixFormat {
     using Output = OutputAddress;
     using Entry = EntryType;
     using Word = typename EntryType::Word;
+    using Radix = RadixFormat;
     /// Address of the top table.
     using Root = OutputAddress;
 
@@ -213,9 +214,27 @@ struct EptFormat : RadixFormat<Gpa, Hpa, EptEntry, Levels, 9> {
     }
 };
 
+/// A format of a processor that is known when compiling: what it reserves is a constant of each
+/// level.
+template <PagingFormat Of, Of Processor = Of{}>
+struct FixedFormat : Of::Radix {
+    using Entry = typename Of::Entry;
+
+    [[nodiscard]] constexpr bool leaf(Entry entry, unsigned level) const {
+        return Processor.leaf(entry, level);
+    }
+    [[nodiscard]] constexpr std::uint64_t malformed(Entry entry, unsigned level) const {
+        return Processor.malformed(entry, level);
+    }
+    [[nodiscard]] constexpr bool usual(Entry entry, unsigned level) const {
+        return Processor.usual(entry, level);
+    }
+};
+
 static_assert(PagingFormat<X86Format<Gva, Gpa, 4>> && PagingFormat<X86Format<Gva, Gpa, 5>>);
 static_assert(PagingFormat<X86PaeFormat<Gva, Gpa>> && PagingFormat<X86Format32<Gva, Gpa>>);
 static_assert(PagingFormat<NoPagingFormat<Gva, Gpa>>);
 static_assert(PagingFormat<EptFormat<4>> && PagingFormat<EptFormat<5>>);
+static_assert(PagingFormat<FixedFormat<EptFormat<4>>>);
 
 } // namespace twofold

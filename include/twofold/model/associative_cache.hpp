@@ -2,12 +2,13 @@
 // paging-structure cache is made of.
 #pragma once
 
+#include <twofold/model/use_order.hpp>
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
 namespace twofold {
 
@@ -29,10 +30,11 @@ struct Geometry {
 /// Maps keys that are not 0 to values. What is found or put in becomes the most recently used of
 /// its set; what is put in takes the place of the least recently used, or of one that was erased.
 ///
-/// This is the inner loop of every simulation, so it is laid out for few instructions: a set is a
-/// row of slots, found by a rotation and a mask; its slots are compared four at a time; and the
-/// time of a slot's last use has the slot's own place in its low bits, so that the minimum of the
-/// times is the place of the victim.
+/// This is the inner loop of every simulation, so it is laid out for few instructions. A set is a
+/// row of slots, found by a rotation and a mask, and its slots are compared four at a time. Up to
+/// four slots keep the order of their uses in one byte, which a table maps to the next one. Longer
+/// rows keep the time of each slot's last use, with the slot's own place in its low bits, so that
+/// the minimum of the times is the place of the victim.
 template <class Value, std::uint32_t MostEntries>
 class AssociativeCache {
     struct Slot;
@@ -41,6 +43,41 @@ class AssociativeCache {
     static constexpr std::uint32_t most_entries = MostEntries;
     /// The slots that an address may be kept in.
     using Set = Slot*;
+
+    /// What finds in a cache of short rows, by value: it stays in registers.
+    struct ShortRows {
+        Slot* first = nullptr;
+        std::uint64_t set_mask = 0;
+        std::uint8_t const* successors = nullptr;
+
+        [[nodiscard, gnu::always_inline]] constexpr Set set_of(std::uint64_t address,
+                                                               std::uint32_t rotation) const {
+            return at_place(first, std::rotr(address, static_cast<int>(rotation)) & set_mask);
+        }
+        /// Written out, not a loop: compilers leave short loops as they are.
+        [[nodiscard, gnu::always_inline]] constexpr Value* find_in(Set set,
+                                                                   std::uint64_t key) const {
+            if (set[0].key == key) return use(set, 0);
+            if (set[1].key == key) return use(set, 1);
+            if (set[2].key == key) return use(set, 2);
+            if (set[3].key == key) return use(set, 3);
+            return nullptr;
+        }
+        [[gnu::always_inline]] constexpr void insert_in(Set set, std::uint64_t key,
+                                                        Value const& value) const {
+            std::uint64_t const order = set->last_use;
+            Slot& slot = set[order & 3];
+            set->last_use = successors[use_order::most_slots * 256 + order];
+            slot.key = key;
+            slot.value = value;
+        }
+
+      private:
+        [[gnu::always_inline]] constexpr Value* use(Set set, unsigned way) const {
+            set->last_use = successors[way * 256 + set->last_use];
+            return &set[way].value;
+        }
+    };
 
     /// `geometry` must be valid for `most_entries`.
     constexpr explicit AssociativeCache(Geometry geometry = {}) { reshape(geometry); }
@@ -51,13 +88,23 @@ class AssociativeCache {
                     std::uint32_t{sizeof(Slot)};
         row_shift_ = static_cast<std::uint32_t>(std::bit_width(compared_ - 1U));
         set_mask_ = std::uint64_t{geometry.sets - 1} << row_shift_;
-        for (std::uint32_t set = 0; set < geometry.sets; ++set)
+        successors_ = ways_ > unrolled
+                          ? nullptr
+                          : use_order::successors[std::max(ways_, std::uint32_t{1}) - 1].data();
+        for_each_set([&](Set set) {
             for (std::uint32_t place = 0; place < compared_; place += sizeof(Slot))
-                at_place(at_place(slots_.data(), std::size_t{set} << row_shift_), place)->last_use =
+                at_place(set, place)->last_use =
                     place < geometry.ways * sizeof(Slot) ? place : never_oldest;
+            if (successors_ != nullptr) set->last_use = use_order::initial;
+        });
     }
 
     [[nodiscard]] constexpr bool exists() const { return ways_ != 0; }
+    /// Whether `short_rows` may be used in place of the cache.
+    [[nodiscard]] constexpr bool has_short_rows() const { return successors_ != nullptr; }
+    [[nodiscard]] constexpr ShortRows short_rows() {
+        return {slots_.data(), set_mask_, successors_};
+    }
 
     /// What set_of takes to select a set by the bits of an address from `shift` up.
     [[nodiscard]] constexpr std::uint32_t rotation(unsigned shift) const {
@@ -69,18 +116,33 @@ class AssociativeCache {
     }
 
     [[nodiscard, gnu::always_inline]] constexpr Value* find_in(Set set, std::uint64_t key) {
-        if (Slot* const slot = find_among_four(key, set, 0)) return &slot->value;
-        for (std::uint64_t place = 4 * sizeof(Slot); place != compared_; place += 4 * sizeof(Slot))
-            if (Slot* const slot = find_among_four(key, at_place(set, place), place))
-                return &slot->value;
-        return nullptr;
+        if (has_short_rows()) [[likely]]
+            return short_rows().find_in(set, key);
+        return find_in_long(set, key);
     }
     /// `key` must not be in the set, and the cache must exist.
     [[gnu::always_inline]] constexpr void insert_in(Set set, std::uint64_t key,
                                                     Value const& value) {
-        std::uint64_t oldest = oldest_of_four(never_oldest, set);
-        for (std::uint64_t place = 4 * sizeof(Slot); place != compared_; place += 4 * sizeof(Slot))
-            oldest = oldest_of_four(oldest, at_place(set, place));
+        if (has_short_rows()) [[likely]]
+            return short_rows().insert_in(set, key, value);
+        insert_in_long(set, key, value);
+    }
+    /// The same where sets are expected to be longer than four.
+    [[nodiscard, gnu::always_inline]] constexpr Value* find_in_long(Set set, std::uint64_t key) {
+        std::uint64_t place = 0;
+        do {
+            if (Slot* const slot = find_among_four(key, at_place(set, place), place))
+                return &slot->value;
+        } while ((place += 4 * sizeof(Slot)) != compared_);
+        return nullptr;
+    }
+    [[gnu::always_inline]] constexpr void insert_in_long(Set set, std::uint64_t key,
+                                                         Value const& value) {
+        std::uint64_t oldest = never_oldest;
+        std::uint64_t at = 0;
+        do {
+            oldest = oldest_of_four(oldest, at_place(set, at));
+        } while ((at += 4 * sizeof(Slot)) != compared_);
         std::uint64_t const place = oldest & place_mask;
         Slot* const slot = at_place(set, place);
         slot->key = key;
@@ -89,7 +151,7 @@ class AssociativeCache {
     }
     constexpr void erase_in(Set set, std::uint64_t key) {
         for (std::uint32_t place = 0; place != compared_; place += sizeof(Slot))
-            if (at_place(set, place)->key == key) forget(*at_place(set, place));
+            if (at_place(set, place)->key == key) forget(set, place);
     }
 
     /// The same, with the set selected by the low bits of `index`.
@@ -106,27 +168,31 @@ class AssociativeCache {
     /// Drops the entries for which `drop(key, value)` holds.
     template <class Predicate>
     constexpr void erase_if(Predicate&& drop) {
-        for (Slot& slot : slots())
-            if (slot.key != 0 && drop(slot.key, slot.value)) forget(slot);
+        for_each_entry([&](Set set, std::uint32_t place, Slot const& slot) {
+            if (drop(slot.key, slot.value)) forget(set, place);
+        });
     }
 
     /// How many entries there are for which `holds(key, value)`.
     template <class Predicate>
     [[nodiscard]] constexpr std::uint32_t count_if(Predicate&& holds) {
         std::uint32_t count = 0;
-        for (Slot const& slot : slots())
-            count += slot.key != 0 && holds(slot.key, slot.value) ? 1 : 0;
+        for_each_entry([&](Set, std::uint32_t, Slot const& slot) {
+            count += holds(slot.key, slot.value) ? 1 : 0;
+        });
         return count;
     }
 
   private:
     /// Rows have a whole number of fours: slots beyond the ways have key 0 for ever.
     static constexpr std::uint32_t unrolled = 4;
+    static_assert(unrolled == use_order::most_slots);
 
     struct Contents {
         std::uint64_t key = 0;
-        /// By the clock of uses, and in the low bits where in its row the slot lies, in bytes. The
-        /// clock reads 0 in a free slot, so that it is taken first.
+        /// In the first slot of a short row the order of their uses. In a long row the time of the
+        /// slot's last use, by the clock of uses, and in the low bits where in its row it lies, in
+        /// bytes; the clock reads 0 in a free slot, so that it is taken first.
         std::uint64_t last_use = 0;
         Value value{};
     };
@@ -150,7 +216,6 @@ class AssociativeCache {
         slot.last_use = clock_ + place;
         return &slot;
     }
-    /// Written out, not a loop: compilers leave short loops as they are.
     [[gnu::always_inline]] constexpr Slot* find_among_four(std::uint64_t key, Slot* slot,
                                                            std::uint64_t place) {
         if (slot[0].key == key) return use(slot[0], place);
@@ -166,19 +231,35 @@ class AssociativeCache {
         oldest = slot[2].last_use < oldest ? slot[2].last_use : oldest;
         return slot[3].last_use < oldest ? slot[3].last_use : oldest;
     }
-    static constexpr void forget(Slot& slot) {
+    constexpr void forget(Set set, std::uint32_t place) {
+        Slot& slot = *at_place(set, place);
         slot.key = 0;
         slot.value = {};
-        slot.last_use &= place_mask;
+        if (has_short_rows()) {
+            set->last_use =
+                use_order::moved(static_cast<std::uint8_t>(set->last_use), place / sizeof(Slot), 0);
+        } else {
+            slot.last_use &= place_mask;
+        }
     }
-    constexpr std::span<Slot> slots() {
-        return std::span{slots_}.first((set_mask_ + (std::uint64_t{1} << row_shift_)) /
-                                       sizeof(Slot));
+    template <class Action>
+    constexpr void for_each_set(Action&& act) {
+        for (std::uint64_t row = 0; row <= set_mask_; row += std::uint64_t{1} << row_shift_)
+            act(at_place(slots_.data(), row));
+    }
+    template <class Action>
+    constexpr void for_each_entry(Action&& act) {
+        for_each_set([&](Set set) {
+            for (std::uint32_t place = 0; place != compared_; place += sizeof(Slot))
+                if (at_place(set, place)->key != 0) act(set, place, *at_place(set, place));
+        });
     }
 
     /// In bytes, as are all measures of rows.
     std::uint64_t set_mask_ = 0;
     std::uint64_t clock_ = 0;
+    /// Of short rows, else null.
+    std::uint8_t const* successors_ = nullptr;
     /// The slots of a row that are looked at, and the logarithm of what rows lie apart.
     std::uint32_t compared_ = 0;
     std::uint32_t row_shift_ = 0;

@@ -24,23 +24,19 @@ class GuestPhysicalCaches {
 
     /// Where the page of a gpa lies; null if that is not known.
     [[nodiscard, gnu::always_inline]] constexpr TlbEntry const* find(Gpa gpa, TagNumber tag) {
-        if (sizes_seen_[0])
-            if (auto const* const entry = find_page(gpa, tag, 0)) return entry;
-        if (sizes_seen_[1])
-            if (auto const* const entry = find_page(gpa, tag, 1)) return entry;
-        return sizes_seen_[2] ? find_page(gpa, tag, 2) : nullptr;
+        if (sizes_seen_[0]) [[likely]]
+            if (auto const* const entry = find_page<0>(gpa, tag)) return entry;
+        return larger_seen_ ? find_larger(gpa, tag) : nullptr;
     }
     /// Keeps what `find` did not find: a page of one of tlb_page_sizes.
     [[gnu::always_inline]] constexpr void insert(Gpa gpa, TagNumber tag, Hpa hpa, PageSize size,
                                                  AllowedAccesses allowed) {
         if (!nested_tlb_.exists()) return;
-        unsigned const code = size == page_4k ? 0 : size == page_2m ? 1 : 2;
-        unsigned const shift = size.shift();
-        sizes_seen_[code] = true;
-        nested_tlb_.insert_in(
-            nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(shift)),
-            cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, code)),
-            {hpa.aligned_down(bit(shift)), allowed, size, static_cast<std::uint8_t>(code)});
+        if (size == page_4k) [[likely]]
+            return insert_page<0>(gpa, tag, hpa, allowed);
+        larger_seen_ = true;
+        if (size == page_2m) return insert_page<1>(gpa, tag, hpa, allowed);
+        insert_page<2>(gpa, tag, hpa, allowed);
     }
 
     [[nodiscard]] constexpr StructureCaches<Hpa>& structures() { return structures_; }
@@ -69,12 +65,28 @@ class GuestPhysicalCaches {
     }
 
   private:
-    [[gnu::always_inline]] constexpr TlbEntry const* find_page(Gpa gpa, TagNumber tag,
-                                                               unsigned code) {
-        unsigned const shift = tlb_page_sizes[code].shift();
+    /// Pages of the size whose code this is, each its own instance: all of a size is a constant.
+    template <unsigned Code>
+    [[gnu::always_inline]] constexpr TlbEntry const* find_page(Gpa gpa, TagNumber tag) {
+        constexpr unsigned shift = tlb_page_sizes[Code].shift();
         return nested_tlb_.find_in(
             nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(shift)),
-            cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, code)));
+            cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, Code)));
+    }
+    [[gnu::noinline]] constexpr TlbEntry const* find_larger(Gpa gpa, TagNumber tag) {
+        if (sizes_seen_[1])
+            if (auto const* const entry = find_page<1>(gpa, tag)) return entry;
+        return sizes_seen_[2] ? find_page<2>(gpa, tag) : nullptr;
+    }
+    template <unsigned Code>
+    [[gnu::always_inline]] constexpr void insert_page(Gpa gpa, TagNumber tag, Hpa hpa,
+                                                      AllowedAccesses allowed) {
+        constexpr PageSize size = tlb_page_sizes[Code];
+        sizes_seen_[Code] = true;
+        nested_tlb_.insert_in(
+            nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(size.shift())),
+            cache_key::make(gpa.value(), size.shift(), cache_key::low_bits(tag, Code)),
+            {hpa.aligned_down(size.bytes()), allowed, size, std::uint8_t{Code}});
     }
 
     template <class Predicate>
@@ -88,6 +100,7 @@ class GuestPhysicalCaches {
     AssociativeCache<TlbEntry, most_nested_entries> nested_tlb_;
     StructureCaches<Hpa> structures_;
     std::array<bool, tlb_page_sizes.size()> sizes_seen_{};
+    bool larger_seen_ = false;
 };
 
 } // namespace twofold

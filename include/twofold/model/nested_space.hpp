@@ -34,18 +34,8 @@ class CachedGuestMemory {
         PageSize size = page_4k;
         bool found = false;
     };
-    [[nodiscard, gnu::noinline]] constexpr Located translate(Gpa gpa) {
-        auto& cached = caches_.guest_physical();
-        if (auto const* const hit = cached.find(gpa, caches_.ept_tag()))
-            return {hit->page + gpa.offset_in(hit->size.bytes()), hit->allowed, hit->size, true};
-        auto const end = walk_ept(gpa);
-        if (!end) [[unlikely]] {
-            fault_ = {end.reason, end.level, end.bits, gpa};
-            return {};
-        }
-        Located const located{end.address, end.permissions, end.page_size(), true};
-        cached.insert(gpa, caches_.ept_tag(), located.hpa, located.size, located.allowed);
-        return located;
+    [[nodiscard, gnu::always_inline]] constexpr Located translate(Gpa gpa) {
+        return locate(ept_, caches_, observe_, gpa, fault_);
     }
     /// Why the last translate found nothing.
     [[nodiscard]] constexpr Error const& fault() const { return fault_; }
@@ -71,23 +61,41 @@ class CachedGuestMemory {
     }
 
   private:
-    [[nodiscard, gnu::always_inline]] constexpr auto walk_ept(Gpa gpa) {
-        auto& structures = caches_.guest_physical().structures();
-        WalkStart<Hpa> start{ept_.root, Ept::levels};
-        if (auto const hit = structures.template find<Ept>(gpa, caches_.ept_tag()); hit.level != 0)
+    /// Not a member: were `this` handed on, all members would have to lie in memory.
+    [[nodiscard, gnu::noinline]] static constexpr Located
+    locate(SecondDimension<Ept, HostMemory> const& ept, TranslationCaches& caches,
+           Observer& observe, Gpa gpa, Error& fault) {
+        auto& cached = caches.guest_physical();
+        if (auto const* const hit = cached.find(gpa, caches.ept_tag()))
+            return {hit->page + gpa.offset_in(hit->size.bytes()), hit->allowed, hit->size, true};
+        auto const end = walk_ept(ept, caches, observe, gpa);
+        if (!end) [[unlikely]] {
+            fault = {end.reason, end.level, end.bits, gpa};
+            return {};
+        }
+        Located const located{end.address, end.permissions, end.page_size(), true};
+        cached.insert(gpa, caches.ept_tag(), located.hpa, located.size, located.allowed);
+        return located;
+    }
+    [[nodiscard, gnu::always_inline]] static constexpr auto
+    walk_ept(SecondDimension<Ept, HostMemory> const& ept, TranslationCaches& caches,
+             Observer& observe, Gpa gpa) {
+        auto& structures = caches.guest_physical().structures();
+        TagNumber const tag = caches.ept_tag();
+        WalkStart<Hpa> start{ept.root, Ept::levels};
+        if (auto const hit = structures.template find<Ept>(gpa, tag); hit.level != 0)
             start = {hit.entry->table, hit.level - 1, hit.entry->permissions};
         // That the entry above was good shows when the walk reads the table that it leads to.
         auto const read = [&] [[gnu::always_inline]] (unsigned level, Hpa address,
                                                       std::uint64_t entry, Permissions above) {
             if (level != start.level) {
                 Hpa const table = address.aligned_down(page_4k.bytes());
-                structures.template insert<Ept>(level + 1, gpa, caches_.ept_tag(),
-                                                {table, table, above});
+                structures.template insert<Ept>(level + 1, gpa, tag, {table, table, above});
             }
-            observe_(
+            observe(
                 Reference{Dimension::ept, static_cast<std::uint8_t>(level), address, entry, gpa});
         };
-        return detail::walk_level<Ept::levels>(ept_.format, start, gpa, ept_.memory, read);
+        return detail::walk_level<Ept::levels>(ept.format, start, gpa, ept.memory, read);
     }
 
     SecondDimension<Ept, HostMemory> ept_;

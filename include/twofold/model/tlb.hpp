@@ -81,6 +81,9 @@ struct TlbFill {
 
 template <std::uint32_t MostEntries>
 class TlbLevel {
+    /// The code of no size: nothing is kept under it, so that a probe of it finds nothing.
+    static constexpr std::uint32_t no_size = 3;
+
   public:
     constexpr explicit TlbLevel(TlbShape const& shape) : shape_(shape) {
         for (unsigned at = 0; at < most_tlb_arrays; ++at)
@@ -131,6 +134,20 @@ class TlbLevel {
                access, tag);
     }
 
+    using Array = AssociativeCache<TlbEntry, MostEntries>;
+    /// A place to look: one size in one array.
+    struct Probe {
+        std::uint64_t page_mask = 0;
+        Array* array = nullptr;
+        std::uint32_t rotation = 0;
+        std::uint32_t size_code = no_size;
+    };
+    /// Where data accesses look while that is one place; it stays so until a page of another size
+    /// is put in.
+    [[nodiscard]] constexpr Probe const* only_data_probe() const {
+        return data_.count == 1 ? &data_.list[0] : nullptr;
+    }
+
     /// Drops what translates `gva` under `tag`.
     constexpr void erase(Gva gva, TagNumber tag) {
         for (Probes const* const probes : {&data_, &instruction_}) {
@@ -157,17 +174,6 @@ class TlbLevel {
     }
 
   private:
-    using Array = AssociativeCache<TlbEntry, MostEntries>;
-
-    /// The code of no size: nothing is kept under it, so that a probe of it finds nothing.
-    static constexpr std::uint32_t no_size = 3;
-    /// A place to look: one size in one array.
-    struct Probe {
-        std::uint64_t page_mask = 0;
-        Array* array = nullptr;
-        std::uint32_t rotation = 0;
-        std::uint32_t size_code = no_size;
-    };
     /// The places that hold, or held, something: the others need no look.
     struct Probes {
         std::array<Probe, most_tlb_arrays * tlb_page_sizes.size() + 1> list{};

@@ -2,6 +2,7 @@
 // leave.
 #pragma once
 
+#include <twofold/model/data_front.hpp>
 #include <twofold/model/space_translation.hpp>
 #include <twofold/model/translation_caches.hpp>
 
@@ -37,6 +38,19 @@ class TranslationModel {
         return after_first_level(gva, access, observe);
     }
 
+    /// An access that both levels were seen to miss.
+    template <class Observer>
+    [[gnu::noinline]] constexpr Outcome walk(Gva gva, Access access, Observer& observe) {
+        auto const found = space_.walk(gva, caches_, observe);
+        if (!found) [[unlikely]]
+            return fail(gva, found.error());
+        if (!found->fill.allowed.allow(access)) [[unlikely]]
+            return fail(gva, found->denial(access));
+        caches_.second_level().insert(found->fill, access, caches_.tag());
+        caches_.first_level().insert(found->fill, access, caches_.tag());
+        return Outcome::walked;
+    }
+
     /// Why the last access that ended in `faulted` did.
     [[nodiscard]] constexpr NestedFault const& fault() const { return fault_; }
     [[nodiscard]] constexpr TranslationCaches& caches() { return caches_; }
@@ -60,16 +74,7 @@ class TranslationModel {
         return walk(gva, access, observe);
     }
 
-    template <class Observer>
-    constexpr Outcome walk(Gva gva, Access access, Observer& observe) {
-        auto const found = space_.walk(gva, caches_, observe);
-        if (!found) return fail(gva, found.error());
-        if (!found->fill.allowed.allow(access)) return fail(gva, found->denial(access));
-        caches_.second_level().insert(found->fill, access, caches_.tag());
-        caches_.first_level().insert(found->fill, access, caches_.tag());
-        return Outcome::walked;
-    }
-    constexpr Outcome fail(Gva gva, NestedFault const& fault) {
+    [[gnu::noinline]] constexpr Outcome fail(Gva gva, NestedFault const& fault) {
         fault_ = fault;
         if (fault.dimension == Dimension::ept) {
             caches_.ept_violation(fault.gpa, gva);
