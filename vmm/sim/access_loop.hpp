@@ -56,14 +56,12 @@ class AccessLoop {
         TraceAccess const* at = batch.data();
         TraceAccess const* const end = at + batch.size();
         while (at != end) {
-            bool missed = false;
-            if (DataFront const front{model_.caches()}) [[likely]] {
-                at = skip_hits(front, at, end, missed);
+            DataFront const front{model_.caches()};
+            if (front) [[likely]] {
+                at = run_front(front, at, end);
                 if (at == end) return;
             }
-            settle(missed ? model_.walk(at->gva, at->access, observer_.counts())
-                          : model_.access(at->gva, at->access, observer_.counts()),
-                   *at);
+            settle(model_.access(at->gva, at->access, observer_.counts()), *at);
             ++at;
         }
     }
@@ -79,10 +77,10 @@ class AccessLoop {
     /// Far more attempts than a walk has entries: what does not settle in so many never will.
     static constexpr unsigned most_faults = 128;
 
-    /// The first access from `at` on that is not a plain hit. Sets `missed` if neither level has
-    /// it.
+    /// Puts accesses through as long as `front` is enough for them. What it leaves is the first for
+    /// which it is not.
     [[gnu::always_inline]] TraceAccess const*
-    skip_hits(DataFront const& front, TraceAccess const* at, TraceAccess const* end, bool& missed) {
+    run_front(DataFront const& front, TraceAccess const* at, TraceAccess const* end) {
         using Found = DataFront::Found;
         for (; at != end; ++at) {
             if (at->access == Access::execute) [[unlikely]]
@@ -90,11 +88,20 @@ class AccessLoop {
             Found const found = front.find(at->gva, at->access);
             if (found == Found::first_level) [[likely]]
                 continue;
-            if (found != Found::second_level) {
-                missed = found == Found::nothing;
+            if (found == Found::denied) [[unlikely]]
                 break;
+            if (found == Found::second_level) {
+                ++result_.second_level_hits;
+                continue;
             }
-            ++result_.second_level_hits;
+            Outcome const outcome = model_.walk(at->gva, at->access, observer_.counts());
+            if (outcome == Outcome::walked) [[likely]] {
+                count_walk();
+            } else {
+                settle(outcome, *at);
+            }
+            if (!front.holds(model_.caches())) [[unlikely]]
+                return at + 1;
         }
         return at;
     }
@@ -102,7 +109,9 @@ class AccessLoop {
         if (outcome == Outcome::faulted) [[unlikely]]
             outcome = resolve(one);
         if (outcome == Outcome::second_level_hit) ++result_.second_level_hits;
-        if (outcome != Outcome::walked) return;
+        if (outcome == Outcome::walked) count_walk();
+    }
+    [[gnu::always_inline]] void count_walk() {
         ++result_.walks;
         observer_.counts().keep();
     }

@@ -27,6 +27,18 @@ struct Geometry {
     friend constexpr bool operator==(Geometry, Geometry) = default;
 };
 
+/// A copy for the comparisons: what is kept for later may lie in memory, and would be read again
+/// for each of them.
+template <class Word>
+[[gnu::always_inline]] constexpr Word in_register(Word word) {
+    if
+        !consteval { asm("" : "+r"(word)); }
+    return word;
+}
+
+/// What is known of caches where they are used: nothing, or that each has one way to four.
+enum class RowsKnown : std::uint8_t { any, one_to_four };
+
 /// Maps keys that are not 0 to values. What is found or put in becomes the most recently used of
 /// its set; what is put in takes the place of the least recently used, or of one that was erased.
 ///
@@ -102,6 +114,8 @@ class AssociativeCache {
     [[nodiscard]] constexpr bool exists() const { return ways_ != 0; }
     /// Whether `short_rows` may be used in place of the cache.
     [[nodiscard]] constexpr bool has_short_rows() const { return successors_ != nullptr; }
+    /// Whether RowsKnown::one_to_four holds.
+    [[nodiscard]] constexpr bool one_to_four() const { return exists() && has_short_rows(); }
     [[nodiscard]] constexpr ShortRows short_rows() {
         return {slots_.data(), set_mask_, successors_};
     }
@@ -115,39 +129,46 @@ class AssociativeCache {
         return at_place(slots_.data(), std::rotr(address, static_cast<int>(rotation)) & set_mask_);
     }
 
+    template <RowsKnown Rows = RowsKnown::any>
     [[nodiscard, gnu::always_inline]] constexpr Value* find_in(Set set, std::uint64_t key) {
-        if (has_short_rows()) [[likely]]
+        if (Rows == RowsKnown::one_to_four || has_short_rows()) [[likely]]
             return short_rows().find_in(set, key);
         return find_in_long(set, key);
     }
     /// `key` must not be in the set, and the cache must exist.
+    template <RowsKnown Rows = RowsKnown::any>
     [[gnu::always_inline]] constexpr void insert_in(Set set, std::uint64_t key,
                                                     Value const& value) {
-        if (has_short_rows()) [[likely]]
+        if (Rows == RowsKnown::one_to_four || has_short_rows()) [[likely]]
             return short_rows().insert_in(set, key, value);
         insert_in_long(set, key, value);
     }
     /// The same where sets are expected to be longer than four.
     [[nodiscard, gnu::always_inline]] constexpr Value* find_in_long(Set set, std::uint64_t key) {
-        std::uint64_t place = 0;
+        Slot* four = set;
+        Slot* const end = at_place(set, compared_);
         do {
-            if (Slot* const slot = find_among_four(key, at_place(set, place), place))
-                return &slot->value;
-        } while ((place += 4 * sizeof(Slot)) != compared_);
+            if (four[0].key == key) return use_in_long(set, four);
+            if (four[1].key == key) return use_in_long(set, four + 1);
+            if (four[2].key == key) return use_in_long(set, four + 2);
+            if (four[3].key == key) return use_in_long(set, four + 3);
+        } while ((four += unrolled) != end);
         return nullptr;
     }
     [[gnu::always_inline]] constexpr void insert_in_long(Set set, std::uint64_t key,
                                                          Value const& value) {
         std::uint64_t oldest = never_oldest;
-        std::uint64_t at = 0;
+        Slot const* four = set;
+        Slot const* const end = at_place(set, compared_);
         do {
-            oldest = oldest_of_four(oldest, at_place(set, at));
-        } while ((at += 4 * sizeof(Slot)) != compared_);
+            oldest = oldest_of_four(oldest, four);
+        } while ((four += unrolled) != end);
         std::uint64_t const place = oldest & place_mask;
         Slot* const slot = at_place(set, place);
         slot->key = key;
         slot->value = value;
-        use(*slot, place);
+        clock_ += tick;
+        slot->last_use = clock_ + place;
     }
     constexpr void erase_in(Set set, std::uint64_t key) {
         for (std::uint32_t place = 0; place != compared_; place += sizeof(Slot))
@@ -211,18 +232,19 @@ class AssociativeCache {
             return reinterpret_cast<Slot*>(reinterpret_cast<std::byte*>(row) + bytes);
         }
     }
-    [[gnu::always_inline]] constexpr Slot* use(Slot& slot, std::uint64_t place) {
+    [[gnu::always_inline]] constexpr Value* use_in_long(Set set, Slot* slot) {
         clock_ += tick;
-        slot.last_use = clock_ + place;
-        return &slot;
+        slot->last_use = clock_ + place_of(set, slot);
+        return &slot->value;
     }
-    [[gnu::always_inline]] constexpr Slot* find_among_four(std::uint64_t key, Slot* slot,
-                                                           std::uint64_t place) {
-        if (slot[0].key == key) return use(slot[0], place);
-        if (slot[1].key == key) return use(slot[1], place + sizeof(Slot));
-        if (slot[2].key == key) return use(slot[2], place + 2 * sizeof(Slot));
-        if (slot[3].key == key) return use(slot[3], place + 3 * sizeof(Slot));
-        return nullptr;
+    [[gnu::always_inline]] static constexpr std::uint64_t place_of(Slot const* row,
+                                                                   Slot const* slot) {
+        if
+            consteval { return static_cast<std::uint64_t>(slot - row) * sizeof(Slot); }
+        else {
+            return static_cast<std::uint64_t>(reinterpret_cast<std::byte const*>(slot) -
+                                              reinterpret_cast<std::byte const*>(row));
+        }
     }
     [[gnu::always_inline]] static constexpr std::uint64_t oldest_of_four(std::uint64_t oldest,
                                                                          Slot const* slot) {

@@ -36,6 +36,12 @@ class DataFront {
     /// Whether `find` may be asked. If not, the levels are more than this knows of.
     [[nodiscard]] constexpr explicit operator bool() const { return second_ != nullptr; }
 
+    /// Whether it is still good after something was put in.
+    [[nodiscard, gnu::always_inline]] constexpr bool holds(TranslationCaches& caches) const {
+        return caches.first_level().only_data_probe() != nullptr &&
+               caches.second_level().only_data_probe() != nullptr;
+    }
+
     /// Looks up as both levels would. `access` must not be `execute`.
     [[nodiscard, gnu::always_inline]] constexpr Found find(Gva gva, Access access) const {
         std::uint64_t const key = (gva.value() & page_mask_) | low_bits_;

@@ -22,21 +22,37 @@ class GuestPhysicalCaches {
     constexpr explicit GuestPhysicalCaches(GuestPhysicalShape const& shape)
         : nested_tlb_(shape.nested_tlb), structures_(shape.structures) {}
 
+    /// Whether RowsKnown::one_to_four holds for all that is in here.
+    [[nodiscard]] constexpr bool one_to_four() const {
+        return nested_tlb_.one_to_four() && structures_.one_to_four();
+    }
+
+    /// Where `find` looked for a page of 4 KiB.
+    struct Missed {
+        AssociativeCache<TlbEntry, most_nested_entries>::Set set = nullptr;
+        std::uint64_t key = 0;
+    };
     /// Where the page of a gpa lies; null if that is not known.
-    [[nodiscard, gnu::always_inline]] constexpr TlbEntry const* find(Gpa gpa, TagNumber tag) {
-        if (sizes_seen_[0]) [[likely]]
-            if (auto const* const entry = find_page<0>(gpa, tag)) return entry;
-        return larger_seen_ ? find_larger(gpa, tag) : nullptr;
+    template <RowsKnown Rows>
+    [[nodiscard, gnu::always_inline]] constexpr TlbEntry const* find(Gpa gpa, TagNumber tag,
+                                                                     Missed& missed) {
+        missed = {nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(page_4k.shift())),
+                  cache_key::make(gpa.value(), page_4k.shift(), tag)};
+        if (auto const* const entry = nested_tlb_.template find_in<Rows>(missed.set, missed.key))
+            return entry;
+        return larger_seen_ ? find_larger<Rows>(gpa, tag) : nullptr;
     }
     /// Keeps what `find` did not find: a page of one of tlb_page_sizes.
-    [[gnu::always_inline]] constexpr void insert(Gpa gpa, TagNumber tag, Hpa hpa, PageSize size,
-                                                 AllowedAccesses allowed) {
-        if (!nested_tlb_.exists()) return;
+    template <RowsKnown Rows>
+    [[gnu::always_inline]] constexpr void insert(Missed const& missed, Gpa gpa, TagNumber tag,
+                                                 Hpa hpa, PageSize size, AllowedAccesses allowed) {
+        if (Rows == RowsKnown::any && !nested_tlb_.exists()) return;
         if (size == page_4k) [[likely]]
-            return insert_page<0>(gpa, tag, hpa, allowed);
+            return nested_tlb_.template insert_in<Rows>(
+                missed.set, missed.key, {hpa.aligned_down(page_4k.bytes()), allowed, page_4k, 0});
         larger_seen_ = true;
-        if (size == page_2m) return insert_page<1>(gpa, tag, hpa, allowed);
-        insert_page<2>(gpa, tag, hpa, allowed);
+        if (size == page_2m) return insert_page<1, Rows>(gpa, tag, hpa, allowed);
+        insert_page<2, Rows>(gpa, tag, hpa, allowed);
     }
 
     [[nodiscard]] constexpr StructureCaches<Hpa>& structures() { return structures_; }
@@ -66,24 +82,23 @@ class GuestPhysicalCaches {
 
   private:
     /// Pages of the size whose code this is, each its own instance: all of a size is a constant.
-    template <unsigned Code>
+    template <unsigned Code, RowsKnown Rows>
     [[gnu::always_inline]] constexpr TlbEntry const* find_page(Gpa gpa, TagNumber tag) {
         constexpr unsigned shift = tlb_page_sizes[Code].shift();
-        return nested_tlb_.find_in(
+        return nested_tlb_.template find_in<Rows>(
             nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(shift)),
             cache_key::make(gpa.value(), shift, cache_key::low_bits(tag, Code)));
     }
+    template <RowsKnown Rows>
     [[gnu::noinline]] constexpr TlbEntry const* find_larger(Gpa gpa, TagNumber tag) {
-        if (sizes_seen_[1])
-            if (auto const* const entry = find_page<1>(gpa, tag)) return entry;
-        return sizes_seen_[2] ? find_page<2>(gpa, tag) : nullptr;
+        if (auto const* const entry = find_page<1, Rows>(gpa, tag)) return entry;
+        return find_page<2, Rows>(gpa, tag);
     }
-    template <unsigned Code>
+    template <unsigned Code, RowsKnown Rows>
     [[gnu::always_inline]] constexpr void insert_page(Gpa gpa, TagNumber tag, Hpa hpa,
                                                       AllowedAccesses allowed) {
         constexpr PageSize size = tlb_page_sizes[Code];
-        sizes_seen_[Code] = true;
-        nested_tlb_.insert_in(
+        nested_tlb_.template insert_in<Rows>(
             nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(size.shift())),
             cache_key::make(gpa.value(), size.shift(), cache_key::low_bits(tag, Code)),
             {hpa.aligned_down(size.bytes()), allowed, size, std::uint8_t{Code}});
@@ -99,7 +114,7 @@ class GuestPhysicalCaches {
 
     AssociativeCache<TlbEntry, most_nested_entries> nested_tlb_;
     StructureCaches<Hpa> structures_;
-    std::array<bool, tlb_page_sizes.size()> sizes_seen_{};
+    /// Pages above 4 KiB: if not, none of them needs to be looked for.
     bool larger_seen_ = false;
 };
 

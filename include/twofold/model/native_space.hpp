@@ -16,38 +16,51 @@ struct NativeSpace {
     typename Format::Root root;
     HostMemory& memory;
 
+    constexpr void prepare(TranslationCaches& caches) const {
+        caches.structures().template use_format<Format>();
+    }
     /// As NestedSpace::walk.
-    template <class Observer>
-    [[nodiscard, gnu::always_inline]] constexpr SpaceWalk walk(Gva gva, TranslationCaches& caches,
-                                                               Observer& observe) const {
+    template <RowsKnown Rows, class Observer>
+    [[nodiscard, gnu::always_inline]] constexpr SpaceTranslation
+    walk(Gva gva, TranslationCaches& caches, Observer& observe, NestedFault& fault) const {
         auto const top = Format::top_table(root, gva);
-        if (!top) return fault(WalkFaultReason::not_present, Format::levels + 1, 0);
+        if (!top) {
+            fault = fault_of(WalkFaultReason::not_present, Format::levels + 1, 0);
+            return {};
+        }
         WalkStart<Hpa> start{*top, Format::levels};
         auto& structures = caches.structures();
-        if (auto const hit = structures.template find<Format>(gva, caches.tag()); hit.level != 0)
+        StructureCaches<Gpa>::Missed missed;
+        if (auto const hit = structures.template find<Format, Rows>(gva, caches.tag(), missed);
+            hit.level != 0)
             start = {hit.entry->host, hit.level - 1, hit.entry->permissions};
         auto const read = [&] [[gnu::always_inline]] (unsigned level, Hpa address,
                                                       std::uint64_t entry, Permissions above) {
             if (level != start.level) {
                 Hpa const table = address.aligned_down(page_4k.bytes());
-                structures.template insert<Format>(level + 1, gva, caches.tag(),
-                                                   {Gpa{table.value()}, table, above});
+                structures.template insert<Rows>(level + 1, missed,
+                                                 {Gpa{table.value()}, above, table});
             }
             observe(Reference{Dimension::guest, static_cast<std::uint8_t>(level), address, entry,
                               Gpa{address.value()}});
         };
         auto const end = detail::walk_level<Format::levels>(format, start, gva, memory, read);
-        if (!end) return fault(end.reason, end.level, end.bits);
-        return SpaceWalk::to({{gva, end.address, end.page_size(), end.permissions},
-                              Gpa{end.address.value()},
-                              end.permissions,
-                              end.page_size(),
-                              end.page_size()});
+        if (!end) [[unlikely]] {
+            fault = fault_of(end.reason, end.level, end.bits);
+            return {};
+        }
+        AllowedAccesses const allowed{end.permissions};
+        return {{gva, end.address, end.page_size(), allowed},
+                Gpa{end.address.value()},
+                allowed,
+                end.page_size(),
+                end.page_size(),
+                true};
     }
 
   private:
-    static constexpr SpaceWalk fault(WalkFaultReason why, unsigned level, std::uint64_t bits) {
-        return SpaceWalk::ended({Dimension::guest, why, level, bits, Gpa{}, false});
+    static constexpr NestedFault fault_of(WalkFaultReason why, unsigned level, std::uint64_t bits) {
+        return {Dimension::guest, why, level, bits, Gpa{}, false};
     }
 };
 

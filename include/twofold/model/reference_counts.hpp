@@ -39,17 +39,17 @@ class ReferenceCounts {
 };
 
 /// The references of walks that may turn out not to count, such as those that end in a fault. The
-/// counts of one walk are fields of one word, so that counting costs an addition.
+/// counts of a dimension are fields of one word, so that counting costs an addition.
 class TentativeCounts {
   public:
     constexpr void operator()(Reference const& reference) {
-        walk_ += std::uint64_t{1} << shift(reference.dimension, reference.level);
+        now_[static_cast<unsigned>(reference.dimension)] += std::uint64_t{1}
+                                                            << shift(reference.level);
     }
     /// Forgets the references since the last of keep() and drop().
-    constexpr void drop() { walk_ = 0; }
+    constexpr void drop() { now_ = kept_; }
     constexpr void keep() {
-        kept_ += walk_;
-        walk_ = 0;
+        kept_ = now_;
         if (++walks_ == most_walks) pour();
     }
     [[nodiscard]] constexpr ReferenceCounts const& counts() {
@@ -58,26 +58,25 @@ class TentativeCounts {
     }
 
   private:
-    static constexpr unsigned field_bits = 6;
+    static constexpr unsigned field_bits = 12;
     /// A walk reads an entry of one level at most six times: five guest levels and the data.
     static constexpr unsigned most_walks = ((1U << field_bits) - 1) / 6;
 
-    static constexpr unsigned shift(Dimension dimension, unsigned level) {
-        return field_bits *
-               (level - 1 + (dimension == Dimension::ept ? ReferenceCounts::most_levels : 0));
-    }
-    constexpr void pour() {
+    static constexpr unsigned shift(unsigned level) { return field_bits * (level - 1); }
+    /// References that are neither kept nor dropped stay.
+    [[gnu::noinline]] constexpr void pour() {
         for (Dimension const dimension : {Dimension::guest, Dimension::ept}) {
+            auto& kept = kept_[static_cast<unsigned>(dimension)];
             for (unsigned level = 1; level <= ReferenceCounts::most_levels; ++level)
-                counts_.add(dimension, level,
-                            kept_ >> shift(dimension, level) & ((1U << field_bits) - 1));
+                counts_.add(dimension, level, kept >> shift(level) & ((1U << field_bits) - 1));
+            now_[static_cast<unsigned>(dimension)] -= kept;
+            kept = 0;
         }
-        kept_ = 0;
         walks_ = 0;
     }
 
-    std::uint64_t walk_ = 0;
-    std::uint64_t kept_ = 0;
+    std::array<std::uint64_t, 2> now_{};
+    std::array<std::uint64_t, 2> kept_{};
     unsigned walks_ = 0;
     ReferenceCounts counts_;
 };

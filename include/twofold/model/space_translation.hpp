@@ -6,17 +6,19 @@
 
 namespace twofold {
 
+/// `found` or else nothing of it: why there is none, the walk tells apart.
 struct SpaceTranslation {
     TlbFill fill;
     /// Without a second dimension: the hpa.
     Gpa gpa;
-    Permissions guest_permissions;
+    AllowedAccesses allowed_by_guest;
     PageSize guest_page = page_4k;
     PageSize host_page = page_4k;
+    bool found = false;
 
     /// The fault of an access that `fill.allowed` does not allow.
-    [[nodiscard]] constexpr NestedFault denial(Access access) const {
-        bool const by_guest = !guest_permissions.allow(access);
+    [[nodiscard, gnu::always_inline]] constexpr NestedFault denial(Access access) const {
+        bool const by_guest = !allowed_by_guest.allow(access);
         PageSize const leaf = by_guest ? guest_page : host_page;
         return {by_guest ? Dimension::guest : Dimension::ept,
                 WalkFaultReason::denied,
@@ -25,21 +27,6 @@ struct SpaceTranslation {
                 gpa,
                 false};
     }
-};
-
-/// Where the walk of a space ended: flat, as detail::WalkEnd is, and used as a std::expected.
-struct SpaceWalk {
-    SpaceTranslation translation{};
-    NestedFault fault{};
-    bool found = false;
-
-    static constexpr SpaceWalk to(SpaceTranslation const& translation) {
-        return {translation, {}, true};
-    }
-    static constexpr SpaceWalk ended(NestedFault const& fault) { return {{}, fault, false}; }
-    [[nodiscard]] constexpr explicit operator bool() const { return found; }
-    [[nodiscard]] constexpr SpaceTranslation const* operator->() const { return &translation; }
-    [[nodiscard]] constexpr NestedFault const& error() const { return fault; }
 };
 
 } // namespace twofold

@@ -22,54 +22,78 @@ template <class Output>
 struct StructureEntry {
     /// The table that it leads to, as the entry names it.
     Output table;
+    /// What this entry and those above it allow together.
+    Permissions permissions;
     /// Where the table lies in host-physical memory.
     Hpa host;
-    /// What this entry and those above it allow together.
+};
+/// In the second dimension both are one.
+template <>
+struct StructureEntry<Hpa> {
+    Hpa table;
     Permissions permissions;
 };
 
 /// Keeps entries of levels 2 to 5 of a format that yields `Output`.
 template <class Output>
 class StructureCaches {
+    using Level = AssociativeCache<StructureEntry<Output>, most_structure_entries>;
+
   public:
     constexpr explicit StructureCaches(StructureShape const& shape) {
-        for (unsigned at = 0; at < structure_levels; ++at)
+        for (unsigned at = 0; at < structure_levels; ++at) {
             levels_[at].reshape(shape[at]);
+            one_to_four_ = one_to_four_ && levels_[at].one_to_four();
+        }
     }
+    /// Whether RowsKnown::one_to_four holds for all levels.
+    [[nodiscard]] constexpr bool one_to_four() const { return one_to_four_; }
 
     struct Found {
         /// Level of the entry that was found; the walk goes on one below. 0: none was.
         unsigned level = 0;
         StructureEntry<Output> const* entry = nullptr;
     };
+    /// Where the levels were looked in that had nothing: what is read from memory goes there.
+    struct Missed {
+        std::array<typename Level::Set, structure_levels> set{};
+        std::array<std::uint64_t, structure_levels> key{};
+    };
+
+    /// What is kept from now on is of this format. Before anything is put in.
+    template <PagingFormat Format>
+    constexpr void use_format() {
+        for (unsigned level = 2; level <= Format::levels; ++level)
+            shifts_[level - 2] = Format::page_size(level).shift();
+    }
 
     /// The entry that saves most of the walk of `input`. It is valid until something is put in.
-    template <PagingFormat Format, unsigned Level = 2>
+    template <PagingFormat Format, RowsKnown Rows, unsigned Level = 2>
     [[nodiscard, gnu::always_inline]] constexpr Found find(typename Format::Input input,
-                                                           TagNumber tag) {
+                                                           TagNumber tag, Missed& missed) {
         if constexpr (Level <= Format::levels) {
             constexpr unsigned shift = Format::page_size(Level).shift();
             std::uint64_t const key =
                 cache_key::make(input.value(), shift, cache_key::low_bits(tag, 0));
             auto& cache = levels_[Level - 2];
             auto const set = cache.set_of(input.value(), cache.rotation(shift));
-            if (auto const* const entry = cache.find_in(set, key)) return {Level, entry};
-            return find<Format, Level + 1>(input, tag);
+            missed.set[Level - 2] = set;
+            missed.key[Level - 2] = key;
+            if (auto const* const entry =
+                    cache.template find_in<Rows>(in_register(set), in_register(key)))
+                return {Level, entry};
+            return find<Format, Rows, Level + 1>(input, tag, missed);
         }
         return {};
     }
 
-    /// Keeps an entry of `level` that `find` would not find.
-    template <PagingFormat Format>
-    [[gnu::always_inline]] constexpr void insert(unsigned level, typename Format::Input input,
-                                                 TagNumber tag,
+    /// Keeps an entry of `level` that the last `find` missed.
+    template <RowsKnown Rows>
+    [[gnu::always_inline]] constexpr void insert(unsigned level, Missed const& missed,
                                                  StructureEntry<Output> const& entry) {
         auto& cache = levels_[level - 2];
-        if (!cache.exists()) return;
-        unsigned const shift = Format::page_size(level).shift();
-        shifts_[level - 2] = shift;
-        cache.insert_in(cache.set_of(input.value(), cache.rotation(shift)),
-                        cache_key::make(input.value(), shift, cache_key::low_bits(tag, 0)), entry);
+        if (Rows == RowsKnown::any && !cache.exists()) return;
+        cache.template insert_in<Rows>(missed.set[level - 2], missed.key[level - 2], entry);
     }
 
     /// Drops the entries that the walk of `input` under `tag` would use.
@@ -93,9 +117,9 @@ class StructureCaches {
     }
 
   private:
-    using Level = AssociativeCache<StructureEntry<Output>, most_structure_entries>;
     std::array<Level, structure_levels> levels_;
     std::array<unsigned, structure_levels> shifts_{21, 30, 39, 48};
+    bool one_to_four_ = true;
 };
 
 } // namespace twofold

@@ -49,6 +49,17 @@ class AllowedAccesses {
     [[nodiscard]] constexpr Permissions permissions() const {
         return std::bit_cast<Permissions>(flags_ * 0x0020'4081 & 0x0101'0101);
     }
+    [[nodiscard]] constexpr std::uint32_t flags() const { return flags_; }
+    /// What `flags` yielded.
+    static constexpr AllowedAccesses of_flags(std::uint32_t flags) {
+        AllowedAccesses allowed;
+        allowed.flags_ = flags;
+        return allowed;
+    }
+    friend constexpr AllowedAccesses operator&(AllowedAccesses a, AllowedAccesses b) {
+        a.flags_ &= b.flags_;
+        return a;
+    }
 
   private:
     /// A bit for each kind of access, at its number; bit 3: user.
@@ -122,6 +133,17 @@ class TlbLevel {
         insert_at(place, fill.gva, tag,
                   {fill.hpa.aligned_down(bit(place.shift)), fill.allowed, PageSize{place.shift},
                    place.size_code});
+    }
+    /// The same for a page of 4 KiB: of it nearly all is a constant.
+    [[gnu::always_inline]] constexpr void insert_4k(Gva gva, Hpa page, AllowedAccesses allowed,
+                                                    Access access, TagNumber tag) {
+        Place const& place = places_[access == Access::execute ? 1 : 0][0];
+        if (place.array == nullptr) return;
+        place.array->insert_in(place.array->set_of(gva.value(), place.rotation),
+                               cache_key::make(gva.value(), page_4k.shift(), tag),
+                               {page, allowed, page_4k, 0});
+        if (!probed_[0]) [[unlikely]]
+            add_probes(0);
     }
     /// Keeps what another level has of `gva`.
     [[gnu::always_inline]] constexpr void copy(Gva gva, TlbEntry const& entry, Access access,

@@ -26,7 +26,8 @@ class TranslationCaches {
     /// `shape` must be valid.
     constexpr explicit TranslationCaches(ProcessorShape const& shape)
         : first_level_(shape.first_level), second_level_(shape.second_level),
-          structures_(shape.structures), guest_physical_(shape.guest_physical) {
+          structures_(shape.structures), guest_physical_(shape.guest_physical),
+          walks_one_to_four_(structures_.one_to_four() && guest_physical_.one_to_four()) {
         enter({});
     }
 
@@ -46,6 +47,9 @@ class TranslationCaches {
     [[nodiscard]] constexpr Context const& context() const { return context_; }
     [[nodiscard]] constexpr TagNumber tag() const { return tag_; }
     [[nodiscard]] constexpr TagNumber ept_tag() const { return ept_tag_; }
+
+    /// Whether RowsKnown::one_to_four holds for all that a walk asks and fills, the TLBs apart.
+    [[nodiscard]] constexpr bool walks_one_to_four() const { return walks_one_to_four_; }
 
     [[nodiscard]] constexpr auto& first_level() { return first_level_; }
     [[nodiscard]] constexpr auto& second_level() { return second_level_; }
@@ -145,6 +149,7 @@ class TranslationCaches {
     TlbLevel<most_second_level_entries> second_level_;
     StructureCaches<Gpa> structures_;
     GuestPhysicalCaches guest_physical_;
+    bool walks_one_to_four_;
     TagTable<Context> tags_;
     TagTable<Hpa> ept_tags_;
     Context context_;

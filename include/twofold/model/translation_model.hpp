@@ -24,7 +24,9 @@ template <class Space>
 class TranslationModel {
   public:
     constexpr TranslationModel(Space const& space, TranslationCaches& caches)
-        : space_(space), caches_(caches) {}
+        : space_(space), caches_(caches) {
+        space_.prepare(caches_);
+    }
 
     /// One access, calling `observe(Reference)` for each reference of its walk.
     template <class Observer>
@@ -41,14 +43,8 @@ class TranslationModel {
     /// An access that both levels were seen to miss.
     template <class Observer>
     [[gnu::noinline]] constexpr Outcome walk(Gva gva, Access access, Observer& observe) {
-        auto const found = space_.walk(gva, caches_, observe);
-        if (!found) [[unlikely]]
-            return fail(gva, found.error());
-        if (!found->fill.allowed.allow(access)) [[unlikely]]
-            return fail(gva, found->denial(access));
-        caches_.second_level().insert(found->fill, access, caches_.tag());
-        caches_.first_level().insert(found->fill, access, caches_.tag());
-        return Outcome::walked;
+        return caches_.walks_one_to_four() ? walk_in<RowsKnown::one_to_four>(gva, access, observe)
+                                           : walk_in<RowsKnown::any>(gva, access, observe);
     }
 
     /// Why the last access that ended in `faulted` did.
@@ -56,6 +52,18 @@ class TranslationModel {
     [[nodiscard]] constexpr TranslationCaches& caches() { return caches_; }
 
   private:
+    template <RowsKnown Rows, class Observer>
+    [[gnu::always_inline]] constexpr Outcome walk_in(Gva gva, Access access, Observer& observe) {
+        auto const to = space_.template walk<Rows>(gva, caches_, observe, fault_);
+        if (!to.found) [[unlikely]]
+            return fail(gva);
+        if (!to.fill.allowed.allow(access)) [[unlikely]] {
+            fault_ = to.denial(access);
+            return fail(gva);
+        }
+        keep(to.fill, access, caches_.tag());
+        return Outcome::walked;
+    }
     template <class Observer>
     [[gnu::noinline]] constexpr Outcome after_first_level(Gva gva, Access access,
                                                           Observer& observe) {
@@ -74,10 +82,23 @@ class TranslationModel {
         return walk(gva, access, observe);
     }
 
-    [[gnu::noinline]] constexpr Outcome fail(Gva gva, NestedFault const& fault) {
-        fault_ = fault;
-        if (fault.dimension == Dimension::ept) {
-            caches_.ept_violation(fault.gpa, gva);
+    [[gnu::always_inline]] constexpr void keep(TlbFill const& fill, Access access, TagNumber tag) {
+        if (fill.size == page_4k) [[likely]] {
+            Hpa const page = fill.hpa.aligned_down(page_4k.bytes());
+            caches_.second_level().insert_4k(fill.gva, page, fill.allowed, access, tag);
+            caches_.first_level().insert_4k(fill.gva, page, fill.allowed, access, tag);
+            return;
+        }
+        keep_large({fill}, access, tag);
+    }
+    /// Takes a copy, so that nothing else of a fill has to lie in memory.
+    [[gnu::noinline]] constexpr void keep_large(TlbFill fill, Access access, TagNumber tag) {
+        caches_.second_level().insert(fill, access, tag);
+        caches_.first_level().insert(fill, access, tag);
+    }
+    [[gnu::noinline]] constexpr Outcome fail(Gva gva) {
+        if (fault_.dimension == Dimension::ept) {
+            caches_.ept_violation(fault_.gpa, gva);
         } else {
             caches_.page_fault(gva);
         }
