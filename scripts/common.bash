@@ -42,7 +42,8 @@ only_work() {
 
 # build_command: the command of the release preset and all that it runs. Silent when up to date.
 build_command() {
-    local targets=(twofold hypervisor_image guests twofold_static twofold_launch_floor kvm_rig_init)
+    local targets=(twofold hypervisor_image guests twofold_static twofold_launch_floor kvm_rig_init
+        spoil_snapshot)
     if [[ -f $tree/build/release/build.ninja ]] && command -v ninja >/dev/null; then
         ninja -C "$tree/build/release" "${targets[@]}" | only_work build/release
     else

@@ -37,6 +37,9 @@ part save_board twofold snapshot save /tmp/b board --cpus 2 --after-exits 30 --m
 part restore_board twofold snapshot restore /tmp/b --quiet
 dd if=/dev/zero of=/tmp/d bs=512 count=16 2> /dev/null
 part disk twofold run disk --engine kvm --memory 16M --disk /tmp/d --quiet
+twofold snapshot save /tmp/e hello --after-exits 1 --memory 8M --quiet > /dev/null
+part spoil spoil_snapshot /tmp/e
+part refused twofold snapshot restore /tmp/e
 part figures twofold run exits --engine kvm --memory 16M --json - -- --vmcall
 )";
 
@@ -138,6 +141,14 @@ TEST_CASE("over emulated EPT: guests, lazy memory, snapshots and figures are wha
         REQUIRE(first != std::string::npos);
         CHECK(clones.out.find(line, first + 1) != std::string::npos);
     }
+
+    // What a processor refuses to enter is said so, with its reason and the state that it looked
+    // at.
+    CHECK(parts.at("spoil").status == 0);
+    CHECK(parts.at("refused").status == 1);
+    CHECK(holds(parts.at("refused").out,
+                {"entry failure", "reason 0x80000021",
+                 "VM-entry failure due to invalid guest state", "cs 8", "l db dpl 0"}));
 
     // A snapshot goes on where it was frozen, and its pages are known the second time.
     CHECK(parts.at("save").status == 0);

@@ -60,10 +60,4 @@ std::string internal_error_text(Processor const& processor, GuestRam const& ram)
                        registers_text(registers, special));
 }
 
-std::string entry_failure_text(kvm_run const& run) {
-    return fmt::format("the processor refused to enter the guest: reason {:#x} (VT-x: Intel SDM, "
-                       "\"VM-Entry Failures During or After Loading Guest State\")",
-                       static_cast<std::uint64_t>(run.fail_entry.hardware_entry_failure_reason));
-}
-
 } // namespace twofold::vmm::kvm

@@ -10,7 +10,5 @@ namespace twofold::vmm::kvm {
 
 /// For KVM_EXIT_INTERNAL_ERROR: the instruction's bytes and text, and the registers.
 std::string internal_error_text(Processor const& processor, GuestRam const& ram);
-/// For KVM_EXIT_FAIL_ENTRY.
-std::string entry_failure_text(kvm_run const& run);
 
 } // namespace twofold::vmm::kvm

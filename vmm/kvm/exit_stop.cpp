@@ -1,6 +1,6 @@
 #include "kvm/exit_stop.hpp"
 
-#include "kvm/crash_text.hpp"
+#include "kvm/entry_failure.hpp"
 #include "kvm/exit_names.hpp"
 #include "kvm/explain.hpp"
 

@@ -1,6 +1,7 @@
 #include "kvm/processor_thread.hpp"
 
 #include "kvm/crash_text.hpp"
+#include "kvm/entry_failure.hpp"
 #include "kvm/exit_names.hpp"
 #include "kvm/exit_stop.hpp"
 #include "kvm/processor_state.hpp"
@@ -165,8 +166,15 @@ std::optional<Stop> ProcessorThread::on_exit() {
         return std::nullopt;
     case KVM_EXIT_INTERNAL_ERROR:
         return Stop{"unknown_exit", 1, internal_error_text(processor_, ram_)};
+    case KVM_EXIT_FAIL_ENTRY: return on_failed_entry();
     default: return stop_of_exit(run);
     }
+}
+
+std::optional<Stop> ProcessorThread::on_failed_entry() {
+    auto stop = stop_of_exit(processor_.shared());
+    if (stop) stop->message += "; " + checked_state_text(processor_);
+    return stop;
 }
 
 std::optional<Stop> ProcessorThread::on_port() {

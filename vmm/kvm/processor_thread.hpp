@@ -62,6 +62,7 @@ class ProcessorThread {
   private:
     std::optional<Stop> on_exit();
     std::optional<Stop> on_return(int error_number);
+    std::optional<Stop> on_failed_entry();
     std::optional<Stop> on_port();
     std::optional<Stop> on_memory();
     [[nodiscard]] std::optional<Stop> requested_stop();
