@@ -104,7 +104,9 @@ TEST_CASE("what cannot be limited under KVM is refused, with what would be right
     CHECK(holds(refused({"--frames-limit", "4M"}), {"--lazy-by userfault"}));
     CHECK(holds(with_us({"--swap", "4M"}), {"--swap", "--frames-limit"}));
     CHECK(holds(with_us({"--frames-limit", "1M"}), {"at least 2 MiB"}));
-    CHECK(holds(with_us({"--frames-limit", "4M", "--clones", "1"}), {"--clones"}));
+    CHECK(holds(with_us({"--frames-limit", "4M", "--clones", "1"}),
+                {"not with --clones", "the kernel, not our handler, copies", "--engine bochs"}));
+    CHECK(holds(with_us({"--frames-limit", "4M", "--repeat", "2"}), {"not with --repeat"}));
     CHECK(holds(with_us({"--overcommit", "never"}), {"--overcommit", "bochs"}));
     CHECK(holds(with_us({"--host-page", "1g", "--memory", "1G"}), {"pages of 4k", "hugetlbfs"}));
 }
