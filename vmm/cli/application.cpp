@@ -10,6 +10,7 @@
 #include "cli/snapshot_command.hpp"
 #include "cli/trace_command.hpp"
 #include "cli/walk_command.hpp"
+#include "kvm/early_cpuid.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -20,6 +21,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
+#include <span>
 #include <sstream>
 
 namespace twofold::vmm {
@@ -101,7 +103,17 @@ Action parse_briefly(int argument_count, char** arguments) {
     return chosen;
 }
 
+/// Whether the launch comes to KVM, as far as the words of its command line tell before they are
+/// understood.
+bool comes_to_kvm(std::span<char const* const> words) {
+    if (words.size() < 2 || words[1] != std::string_view{"run"}) return false;
+    return std::ranges::any_of(words, [](std::string_view word) {
+        return word == "kvm" || word == "auto" || word == "--engine=kvm" || word == "--engine=auto";
+    });
+}
+
 int run(int argument_count, char** arguments, Context& context) {
+    if (comes_to_kvm({arguments, arguments + argument_count})) kvm::ask_cpuid_early();
     if (auto const action = parse_briefly(argument_count, arguments)) return action(context);
     CLI::App application{"Runs tiny guest kernels over EPT and counts what nested paging costs.",
                          "twofold"};

@@ -59,7 +59,9 @@ std::uint64_t present_pages(std::vector<std::uint64_t> const& entries, bool of_f
 
 } // namespace
 
-PageMap::PageMap() : file_(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) {}
+void PageMap::open() {
+    if (!file_.open()) file_ = FileDescriptor{::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)};
+}
 
 std::vector<std::uint64_t> PageMap::entries(std::span<std::byte const> memory) const {
     std::uint64_t const pages = memory.size() / page_4k.bytes();

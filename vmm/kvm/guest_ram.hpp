@@ -22,11 +22,16 @@ struct OutsideRam {};
 /// as well; a child that was forked needs its own.
 class PageMap {
   public:
-    PageMap();
+    PageMap() { open(); }
+    /// One that says nothing until it is opened.
+    static PageMap closed() { return PageMap{FileDescriptor{}}; }
+    void open();
     /// An entry of "pagemap" of Linux's admin guide for each 4 KiB page; empty where there is none.
     [[nodiscard]] std::vector<std::uint64_t> entries(std::span<std::byte const> memory) const;
 
   private:
+    explicit PageMap(FileDescriptor file) : file_(std::move(file)) {}
+
     FileDescriptor file_;
 };
 

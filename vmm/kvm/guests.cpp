@@ -99,6 +99,8 @@ void Guests::equip(GuestMachine& guest) {
 }
 
 void Guests::start(GuestMachine& guest, std::string_view populate, std::uint64_t ticks_to_entry) {
+    // Here, for the guest's thread may not open files.
+    if (guest.origin) page_map_.open();
     auto plan = plan_;
     plan.host_page = guest.ram->page();
     outbox_.put_report(start_record(guest.who, plan, populate, ticks_to_entry));

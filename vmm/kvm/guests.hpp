@@ -2,6 +2,7 @@
 // by themselves.
 #pragma once
 
+#include "kvm/early_cpuid.hpp"
 #include "kvm/errands.hpp"
 #include "kvm/guest_machine.hpp"
 #include "kvm/outbox.hpp"
@@ -66,10 +67,9 @@ class Guests {
     Errands& errands_;
     ConsoleLines lines_{outbox_};
     Device device_;
-    /// Asked while the kernel makes the first machine: either takes a quarter of a millisecond.
-    std::shared_future<CpuidTable> cpuid_ = std::async(
-        std::launch::async | std::launch::deferred, [this] { return device_.supported_cpuid(); });
-    PageMap page_map_;
+    std::shared_future<CpuidTable> cpuid_ = supported_cpuid(device_);
+    /// Open once there is a guest that shares memory: then it tells what is its own.
+    PageMap page_map_ = PageMap::closed();
     std::unique_ptr<MachinePool> pool_;
     std::vector<std::unique_ptr<GuestMachine>> guests_;
     std::uint64_t next_number_ = 0;
