@@ -1,7 +1,7 @@
 #include "sim/processor_preset.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/plain_simulator.hpp"
-#include "tests/support/processor_shapes.hpp"
+#include "tests/support/random_shape.hpp"
 
 #include <twofold/model/nested_space.hpp>
 #include <twofold/model/reference_counts.hpp>
@@ -62,30 +62,6 @@ void compare(ProcessorShape const& shape, unsigned layouts, std::uint64_t seed,
         REQUIRE(counts.total() == sum);
         coverage.references += sum;
     }
-}
-
-Geometry any_geometry(std::mt19937_64& random) {
-    return {1U << random() % 3, static_cast<std::uint32_t>(random() % 7)};
-}
-/// All arrays are shared or none is, as in processors: else a page may be in two of them, and which
-/// of its entries an access uses is anyone's guess.
-TlbShape any_tlb(std::mt19937_64& random) {
-    TlbShape shape{};
-    bool const shared = random() % 2 == 0;
-    for (auto& array : shape) {
-        array = {any_geometry(random), random() % 2 == 0, random() % 2 == 0, random() % 2 == 0};
-        array.data = shared || random() % 2 == 0;
-        array.instructions = shared || !array.data;
-    }
-    return shape;
-}
-ProcessorShape any_shape(std::mt19937_64& random) {
-    ProcessorShape shape{.first_level = any_tlb(random), .second_level = any_tlb(random)};
-    for (auto* const structures : {&shape.structures, &shape.guest_physical.structures})
-        for (auto& geometry : *structures)
-            geometry = any_geometry(random);
-    shape.guest_physical.nested_tlb = any_geometry(random);
-    return shape;
 }
 
 } // namespace
