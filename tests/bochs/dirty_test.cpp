@@ -35,7 +35,7 @@ TEST_CASE(
     // The guest checks its own pages; the digest that it prints is of all its memory.
     vmm::LaunchPlan plan;
     for (auto const* const means : {"1", "2", "3"})
-        plan.guests.push_back(guest_plan({"dirty", "--means", means}));
+        plan.guests.push_back(guest_plan({"dirty", "--all", "--means", means}));
     auto const launched = launch(plan);
     REQUIRE(launched.report.guests().size() == 3);
     for (std::size_t guest = 0; guest < 3; ++guest)

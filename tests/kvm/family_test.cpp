@@ -1,27 +1,85 @@
-// The same guests on both engines. Not here: dirty and permissions, which ask for what only the
-// hypervisor has, exits, which prints nothing but ticks, and clone, whose guests end in any order
-// (clones_test).
+// The same guests on both engines: console, exit status, and what the report says that does not
+// depend on who runs the guest.
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/temporary_directory.hpp"
 #include "tests/support/without_kvm.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
 #include <array>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
 #include <regex>
+#include <set>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace family_test {
 
 using namespace twofold::test;
+using Json = nlohmann::json;
 
 namespace {
 
-CommandResult run_on(char const* engine, std::vector<std::string> const& guest) {
-    std::vector<std::string> words{TWOFOLD_COMMAND, "run",  guest.front(),
-                                   "--engine",      engine, "--quiet"};
-    if (guest.size() > 1) words.emplace_back("--");
-    words.insert(words.end(), guest.begin() + 1, guest.end());
-    return run_command({.words = std::move(words)});
+enum class Console { same, same_but_for_numbers };
+
+struct Same {
+    std::string kernel;
+    std::vector<std::string> options = {};
+    std::vector<std::string> arguments = {};
+    Console console = Console::same;
+    /// The kernel asks the processor what it has, and walks what it then builds.
+    bool walks_the_same = true;
+};
+
+std::vector<Same> const all_same{
+    {"hello", {}, {"x", "--exit", "3"}},
+    {"walk"},
+    {.kernel = "layouts", .walks_the_same = false},
+    {"board"},
+    {"disk"},
+    {"pressure", {}, {"--pages", "64"}},
+    {"pressure", {}, {"--pages", "64", "--passes", "2", "--release", "16"}},
+    {"clone", {}, {"--number", "0"}},
+    {"memory", {}, {"nothing"}},
+    {"hostile", {}, {"nothing"}},
+    {"dirty", {}, {"--means", "1", "--rounds", "2"}},
+    {"dirty", {}, {"--means", "2", "--rounds", "2"}},
+    {"dirty", {}, {"--means", "3", "--rounds", "2"}},
+    {"hot"},
+    {"twins", {"--merge", "offered"}, {"--alone"}},
+    {"twins"},
+    {"scenario", {}, {"--steps", "60", "--clones", "0"}},
+    {"touch", {}, {"--pages", "64", "--passes", "2"}, Console::same_but_for_numbers},
+};
+
+/// Kernels that can't say the same, and why.
+struct Apart {
+    std::string_view kernel;
+    std::string_view why;
+};
+constexpr std::array apart = std::to_array<Apart>({
+    {"exits", "it prints ticks, and measures VMCALL only in the hypervisor"},
+    {"grow", "KVM does not tell by which leaves it maps a guest"},
+    {"modes", "KVM without VT-x or SVM runs no 32-bit paging"},
+    {"permissions", "KVM writes the entries itself: a slot is writable, read-only or absent"},
+});
+
+Json run_on(char const* engine, Same const& guest) {
+    std::vector<std::string> words{TWOFOLD_COMMAND, "run",    guest.kernel, "--engine",
+                                   engine,          "--json", "-"};
+    words.insert(words.end(), guest.options.begin(), guest.options.end());
+    if (!guest.arguments.empty()) words.emplace_back("--");
+    words.insert(words.end(), guest.arguments.begin(), guest.arguments.end());
+    auto const result = run_command({.words = std::move(words)});
+    INFO(result.err);
+    REQUIRE_FALSE(result.out.empty());
+    return Json::parse(result.out);
 }
 
 /// What a guest measures differs; what it says does not.
@@ -29,36 +87,116 @@ std::string without_figures(std::string const& text) {
     return std::regex_replace(text, std::regex{"[0-9][0-9,]*"}, "#");
 }
 
+std::string console_of(Json const& run, Console how) {
+    auto const text = run["console"].get<std::string>();
+    return how == Console::same ? text : without_figures(text);
+}
+
+/// Of a walk, the guest's own dimension.
+Json own_walk(Json const& walk) {
+    Json references = Json::array();
+    for (Json const& reference : walk["references"])
+        if (reference["dimension"] == "guest")
+            references.push_back(
+                {reference["level"], reference.value("gpa", ""), reference["entry"]});
+    return {walk["gva"], walk.value("gpa", ""), walk.value("guest_page", ""), references};
+}
+
+/// What the report says of a guest that follows from the guest alone.
+Json engine_independent(Json const& guest, bool with_walks) {
+    Json const& start = guest["start"];
+    Json const& stop = guest["stop"];
+    Json facts{{"name", guest["name"]},
+               {"memory_bytes", start["memory_bytes"]},
+               {"guest_page", start["guest_page"]},
+               {"native", start["native"]},
+               {"reason", stop["reason"]},
+               {"code", stop["code"]},
+               {"message", stop["message"]},
+               {"unknown_ports", stop["policy"]["unknown_ports"]},
+               {"figures", Json::array()},
+               {"walks", Json::array()},
+               {"merges", Json::array()}};
+    for (Json const& figure : guest["figures"])
+        facts["figures"].push_back(figure["name"]);
+    for (Json const& walk : guest["walks"])
+        if (with_walks) facts["walks"].push_back(own_walk(walk));
+    for (Json merge : guest.value("merges", Json::array())) {
+        merge.erase("frames"); // of all the hypervisor's guests
+        facts["merges"].push_back(merge);
+    }
+    return facts;
+}
+
 } // namespace
 
 TEST_CASE("each kernel of the family says and returns the same on both engines") {
     if (without_kvm()) return;
-    std::array const same = std::to_array<std::vector<std::string>>({
-        {"hello", "x", "--exit", "3"},
-        {"walk"},
-        {"board"},
-        {"disk"},
-        {"pressure", "--pages", "64"},
-        {"pressure", "--pages", "64", "--passes", "2", "--release", "16"},
-        {"clone", "--number", "0"},
-        {"memory", "nothing"},
-        {"hostile", "nothing"},
-    });
-    for (auto const& guest : same) {
-        CAPTURE(guest.front());
+    for (auto const& guest : all_same) {
+        CAPTURE(guest.kernel, guest.options, guest.arguments);
         auto const bochs = run_on("bochs", guest);
         auto const kvm = run_on("kvm", guest);
-        CHECK_FALSE(bochs.out.empty());
-        CHECK(kvm.out == bochs.out);
-        CHECK(kvm.status == bochs.status);
+        CHECK(console_of(kvm, guest.console) == console_of(bochs, guest.console));
+        CHECK(kvm["exit_status"] == bochs["exit_status"]);
+        REQUIRE(kvm["guests"].size() == bochs["guests"].size());
+        for (std::size_t n = 0; n < kvm["guests"].size(); ++n)
+            CHECK(engine_independent(kvm["guests"][n], guest.walks_the_same) ==
+                  engine_independent(bochs["guests"][n], guest.walks_the_same));
     }
-    std::vector<std::string> const touch{"touch", "--pages", "64", "--passes", "2"};
-    auto const bochs = run_on("bochs", touch);
-    auto const kvm = run_on("kvm", touch);
-    CHECK(kvm.out != bochs.out); // for it has ticks in it
-    CHECK(without_figures(kvm.out) == without_figures(bochs.out));
-    CHECK(kvm.status == 0);
-    CHECK(bochs.status == 0);
+    for (auto const& [kernel, why] : apart)
+        std::cout << "not the same on both engines: " << kernel << ": " << why << '\n';
+    std::cout << apart.size() << " kernels are not the same on both engines\n";
+}
+
+TEST_CASE("no kernel of the family is left out of the comparison without a reason") {
+    std::set<std::string> told;
+    for (auto const& guest : all_same)
+        told.insert(guest.kernel);
+    for (auto const& one : apart)
+        CHECK(told.insert(std::string{one.kernel}).second);
+    std::set<std::string> kernels;
+    for (auto const& entry : std::filesystem::directory_iterator{TWOFOLD_TREE "/guest"})
+        if (entry.is_directory() && entry.path().filename() != "kit")
+            kernels.insert(entry.path().filename());
+    CHECK(told == kernels);
+}
+
+TEST_CASE("clones that offer their pages come to share frames on both engines") {
+    if (without_kvm()) return;
+    Same const guest{"twins", {"--merge", "offered", "--clones", "1"}};
+    auto const lines_of = [](Json const& run) {
+        std::istringstream stream{run["console"].get<std::string>()};
+        std::multiset<std::string> lines; // the guests end in any order
+        for (std::string line; std::getline(stream, line);)
+            lines.insert(line);
+        return lines;
+    };
+    auto const bochs = run_on("bochs", guest);
+    auto const kvm = run_on("kvm", guest);
+    CHECK(lines_of(bochs).size() == 4);
+    CHECK(lines_of(kvm) == lines_of(bochs));
+    CHECK(kvm["exit_status"] == 0);
+}
+
+TEST_CASE("what a guest may not ask for under KVM is refused, and it goes on") {
+    if (without_kvm()) return;
+    auto const code = [](Same const& guest) {
+        return run_on("kvm", guest)["guests"][0]["stop"]["code"].get<int>();
+    };
+    // Merging where the launch does not allow it, and where a handler of ours brings pages in.
+    CHECK(code({"twins", {}, {"--alone"}}) == 3);
+    CHECK(code({"twins", {"--merge", "offered", "--lazy-by", "userfault"}, {"--alone"}}) == 3);
+    // Pages that are a view of a template can't be told apart by whether they are accessed.
+    CHECK(code({"hot", {"--repeat", "2"}}) == 3);
+    CHECK(code({"hot", {"--host-memory", "memfd"}}) == 3);
+    // A clone of a guest whose other processors, disk or clones' processes would go on without it.
+    TemporaryDirectory const directory;
+    auto const disk = directory.file("disk");
+    std::ofstream{disk} << "";
+    std::filesystem::resize_file(disk, 1 << 20);
+    CHECK(code({"clone", {"--devices", "pc", "--cpus", "2"}}) == 3);
+    CHECK(code({"clone", {"--disk", disk.string()}}) == 3);
+    CHECK(code({"clone", {"--clones", "1", "--clones-as", "processes"}}) == 3);
 }
 
 } // namespace family_test

@@ -133,12 +133,13 @@ MemoryPlan::Merge MemoryOptionTexts::merge_plan() const {
 std::string_view MemoryOptionTexts::given() const {
     if (!frames_limit.empty()) return "--frames-limit";
     if (!swap.empty()) return "--swap";
+    if (!merge.empty()) return "--merge";
     return given_for_the_hypervisor();
 }
 
 std::string_view MemoryOptionTexts::given_for_the_hypervisor() const {
     if (!overcommit.empty() || overcommit_ratio) return "--overcommit";
-    if (!merge.empty()) return "--merge";
+    if (merge == "all") return "--merge all";
     if (promote) return "--promote";
     if (nx_huge_pages) return "--nx-huge-pages";
     if (working_set) return "--working-set";

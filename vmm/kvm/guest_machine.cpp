@@ -108,6 +108,7 @@ std::optional<std::uint64_t> GuestMachine::release(Gpa first, std::uint64_t page
     std::uint64_t const memory_pages = ram->bytes().size() / page_4k.bytes();
     std::uint64_t const number = first.value() / page_4k.bytes();
     if (number > memory_pages || pages > memory_pages - number) return std::nullopt;
+    if (memory_calls) memory_calls->note_release(first, pages);
     return faults && faults->limits_frames() ? faults->release(number, pages)
                                              : ram->release(first, pages);
 }
@@ -130,6 +131,7 @@ void GuestMachine::go_on() {
 }
 
 SnapshotHead GuestMachine::freeze(Device const& device) {
+    if (memory_calls) memory_calls->settle();
     SnapshotHead head{.name = who.name,
                       .memory_bytes = ram->bytes().size(),
                       .guest_page_shift = static_cast<std::uint8_t>(page.shift()),
@@ -147,6 +149,8 @@ std::shared_ptr<Template const> GuestMachine::share(Device const& device) {
 }
 
 std::uint64_t GuestMachine::put_back(PageMap const& map) {
+    if (memory_calls) memory_calls->settle();
+    memory_calls.reset();
     std::uint64_t const own = faults ? ram->resident_pages() : ram->private_pages(map);
     std::uint64_t const begun = read_ticks();
     if (!faults && seen != origin) {
@@ -183,6 +187,7 @@ Figures GuestMachine::figures(PageMap const& map, bool asked) const {
     }
     if (!asked) return figures;
     figures.memory_frames = seen ? ram->private_pages(map) : ram->resident_pages();
+    if (memory_calls) figures.memory_frames += memory_calls->frames_elsewhere();
     if (seen) figures.shared_frames = ram->shared_pages(map);
     add_kernel_statistics(machine->machine.get(), figures.kernel);
     for (auto const& processor : machine->processors)

@@ -6,6 +6,7 @@
 #include "kvm/debugger.hpp"
 #include "kvm/guest_console.hpp"
 #include "kvm/guest_records.hpp"
+#include "kvm/memory_calls.hpp"
 #include "kvm/processor_group.hpp"
 #include "kvm/run_options.hpp"
 #include "kvm/userfault.hpp"
@@ -70,6 +71,7 @@ struct GuestMachine {
     std::optional<GuestRam> ram;
     std::optional<EmptyMachine> machine;
     std::unique_ptr<FaultHandler> faults;
+    std::unique_ptr<MemoryCalls> memory_calls;
     std::optional<GuestConsole> console;
     std::optional<Board> board;
     GuestServices services;

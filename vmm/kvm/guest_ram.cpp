@@ -106,7 +106,15 @@ void GuestRam::become_copy_of(FileDescriptor const& file, std::uint64_t offset) 
     file_ = file.get();
     offset_ = offset;
     in_file_of_its_own_ = false;
-    released_ = false;
+    released_ = patched_ = false;
+}
+
+bool GuestRam::map_page(std::uint64_t number, FileDescriptor const& file, std::uint64_t offset) {
+    auto* const at = bytes_.data() + number * page_4k.bytes();
+    if (mmap(at, page_4k.bytes(), read_write, without_reserve | MAP_FIXED, file.get(),
+             static_cast<off_t>(offset)) == MAP_FAILED)
+        return false;
+    return patched_ = true;
 }
 
 int GuestRam::giving_back() const { return in_file_of_its_own_ ? MADV_REMOVE : MADV_DONTNEED; }
@@ -121,6 +129,7 @@ GuestRam GuestRam::shared(FileDescriptor const& file, std::uint64_t bytes) {
 std::expected<void, OutsideRam> GuestRam::write(Gpa gpa, std::span<std::byte const> from) {
     if (!holds(gpa, from.size())) return std::unexpected(OutsideRam{});
     std::ranges::copy(from, bytes_.begin() + static_cast<std::ptrdiff_t>(gpa.value()));
+    if (writes_ != nullptr) note(gpa, from.size());
     return {};
 }
 
@@ -133,7 +142,14 @@ std::expected<void, OutsideRam> GuestRam::read(Gpa gpa, std::span<std::byte> to)
 std::expected<void, OutsideRam> GuestRam::zero(Gpa gpa, std::uint64_t bytes) {
     if (!holds(gpa, bytes)) return std::unexpected(OutsideRam{});
     std::ranges::fill(bytes_.subspan(gpa.value(), bytes), std::byte{0});
+    if (writes_ != nullptr) note(gpa, bytes);
     return {};
+}
+
+void GuestRam::note(Gpa gpa, std::uint64_t bytes) {
+    std::uint64_t const end = (gpa.value() + bytes + page_4k.bytes() - 1) / page_4k.bytes();
+    for (std::uint64_t page = gpa.value() / page_4k.bytes(); page < end; ++page)
+        (*writes_)[page / 64] |= std::uint64_t{1} << page % 64;
 }
 
 void GuestRam::populate() {
@@ -149,7 +165,7 @@ std::optional<std::uint64_t> GuestRam::release(Gpa first, std::uint64_t pages) {
     if (!holds(first, length)) return std::nullopt;
     std::byte* const begin = bytes_.data() + first.value();
     std::uint64_t const held = resident_pages({begin, length});
-    bool const view = file_ >= 0;
+    bool const view = file_ >= 0 || patched_;
     // Where a view gives its pages back, the file's would come to light.
     bool const done = view ? mmap(begin, length, read_write,
                                   without_reserve | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED
@@ -160,15 +176,28 @@ std::optional<std::uint64_t> GuestRam::release(Gpa first, std::uint64_t pages) {
 }
 
 void GuestRam::discard() {
-    if (released_) {
-        void* const again = mmap(bytes_.data(), bytes_.size(), read_write,
-                                 without_reserve | MAP_FIXED, file_, static_cast<off_t>(offset_));
+    if (released_ || patched_) {
+        int const more = file_ < 0 ? MAP_ANONYMOUS : 0;
+        void* const again =
+            mmap(bytes_.data(), bytes_.size(), read_write, without_reserve | MAP_FIXED | more,
+                 file_, static_cast<off_t>(offset_));
         if (again == MAP_FAILED) throw SystemFailure{"can't map guest memory again", errno};
-        released_ = false;
+        released_ = patched_ = false;
         return;
     }
     if (madvise(bytes_.data(), bytes_.size(), giving_back()) != 0)
         throw SystemFailure{"can't give guest memory back", errno};
+}
+
+std::vector<bool> GuestRam::resident(Gpa first, std::uint64_t pages) const {
+    auto const part = bytes_.subspan(first.value(), pages * page_4k.bytes());
+    std::vector<unsigned char> states(pages);
+    if (mincore(part.data(), part.size(), states.data()) != 0) return std::vector<bool>(pages);
+    std::vector<bool> resident;
+    resident.reserve(pages);
+    for (unsigned char const state : states)
+        resident.push_back((state & 1) != 0);
+    return resident;
 }
 
 std::uint64_t GuestRam::resident_pages() const { return resident_pages(bytes_); }

@@ -74,10 +74,19 @@ class GuestRam {
 
     [[nodiscard]] std::span<std::byte> bytes() const { return bytes_; }
     [[nodiscard]] PageSize page() const { return page_; }
+    /// Its pages are of 4 KiB and in no file of their own: each can be made another's copy, and all
+    /// can move.
+    [[nodiscard]] bool can_share_pages() const { return page_ == page_4k && !in_file_of_its_own_; }
+    /// Its pages are this process's own, and always were.
+    [[nodiscard]] bool is_plain() const { return can_share_pages() && file_ < 0 && !patched_; }
 
     std::expected<void, OutsideRam> write(Gpa gpa, std::span<std::byte const> from);
     std::expected<void, OutsideRam> read(Gpa gpa, std::span<std::byte> to) const;
     std::expected<void, OutsideRam> zero(Gpa gpa, std::uint64_t bytes);
+
+    /// From here on write() and zero() set a bit for each 4 KiB page that they write to; nullptr:
+    /// no more. The words must be all that the memory takes.
+    void note_writes(std::vector<std::uint64_t>* words) { writes_ = words; }
 
     /// Gives every page its frame now. Throws Failure when memory is short.
     void populate();
@@ -87,6 +96,11 @@ class GuestRam {
     /// Gives the frames of `pages` 4 KiB pages from `first` on back: they read as zeros. How many
     /// of them held something, or nothing when they don't all lie in the memory.
     std::optional<std::uint64_t> release(Gpa first, std::uint64_t pages);
+    /// Of each of these 4 KiB pages, which lie in the memory, whether it has a frame.
+    [[nodiscard]] std::vector<bool> resident(Gpa first, std::uint64_t pages) const;
+    /// Makes a 4 KiB page a private view of one of a file, which is copied where it is written to.
+    /// False when the kernel has no more room for mappings.
+    bool map_page(std::uint64_t number, FileDescriptor const& file, std::uint64_t offset);
     /// 4 KiB pages that have a frame.
     [[nodiscard]] std::uint64_t resident_pages() const;
     /// 4 KiB pages that belong to this process alone, of a copy_of().
@@ -98,6 +112,7 @@ class GuestRam {
 
   private:
     static std::uint64_t resident_pages(std::span<std::byte> part);
+    void note(Gpa gpa, std::uint64_t bytes);
     /// The advice by which frames go back to the kernel.
     [[nodiscard]] int giving_back() const;
 
@@ -117,6 +132,9 @@ class GuestRam {
     bool in_file_of_its_own_ = false;
     /// Some of the view was given back, and is not the file's any more.
     bool released_ = false;
+    /// Some pages are views of other files, or were.
+    bool patched_ = false;
+    std::vector<std::uint64_t>* writes_ = nullptr;
 };
 
 } // namespace twofold::vmm::kvm

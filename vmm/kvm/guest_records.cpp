@@ -90,6 +90,21 @@ std::string figure_record(std::uint64_t guest, std::string_view name, std::uint6
     });
 }
 
+std::string merge_record(std::uint64_t guest, Gpa first, std::uint64_t pages,
+                         OfferResult const& done) {
+    return line_of([&](auto& line) {
+        line("record", "merge")("guest", guest)("gpa", hex(first.value()))("pages", pages)(
+            "hashed", done.hashed)("merged", done.merged)("zeroed", done.zeroed);
+    });
+}
+
+std::string working_set_record(std::uint64_t guest, std::uint64_t pages) {
+    return line_of([&](auto& line) {
+        line("record", "working_set")("guest", guest)("pages", pages)("shared_pages",
+                                                                      std::uint64_t{0});
+    });
+}
+
 std::string stop_record(GuestIdentity const& guest, Stop const& stop, Figures const& figures) {
     return line_of([&](auto& line) {
         line("record", "guest_stop")("guest", guest.number)("name", guest.name)(

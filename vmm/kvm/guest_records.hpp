@@ -3,6 +3,7 @@
 
 #include "image/launch_plan.hpp"
 #include "kvm/fault_statistics.hpp"
+#include "kvm/page_merger.hpp"
 #include "kvm/resident_pages.hpp"
 #include "kvm/stop.hpp"
 #include "kvm/unknown_io.hpp"
@@ -81,6 +82,10 @@ std::string walk_record(std::uint64_t guest, Gva gva, PagingMode mode,
                         std::vector<Reference> const& references,
                         std::expected<NestedTranslation, NestedFault> const& result);
 std::string figure_record(std::uint64_t guest, std::string_view name, std::uint64_t ticks);
+/// What an offer of so many pages from `first` on has come to; see OfferResult.
+std::string merge_record(std::uint64_t guest, Gpa first, std::uint64_t pages,
+                         OfferResult const& done);
+std::string working_set_record(std::uint64_t guest, std::uint64_t pages);
 std::string stop_record(GuestIdentity const& guest, Stop const& stop, Figures const& figures);
 /// How memory was used as a whole, by a guest of so many bytes.
 std::string memory_record(ReclaimStatistics const& reclaimed, std::uint64_t memory_bytes);

@@ -74,6 +74,18 @@ bool GuestView::read(Gva gva, std::span<std::byte> to) const {
     return true;
 }
 
+bool GuestView::write(Gva gva, GuestRam& ram, std::span<std::byte const> from) const {
+    for (std::size_t done = 0; done < from.size();) {
+        Gva const to = gva + done;
+        auto const gpa = translate(to);
+        std::size_t const length =
+            std::min<std::size_t>(from.size() - done, 4096 - to.offset_in(4096));
+        if (!gpa || !ram.write(*gpa, from.subspan(done, length))) return false;
+        done += length;
+    }
+    return true;
+}
+
 std::expected<NestedTranslation, NestedFault>
 GuestView::walk(Gva gva, SlotTables& slot,
                 std::function<void(Reference const&)> const& observe) const {

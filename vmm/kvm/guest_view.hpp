@@ -24,6 +24,9 @@ class GuestView {
     [[nodiscard]] std::optional<Gpa> translate(Gva gva) const;
     /// False when not all of it is mapped to memory.
     [[nodiscard]] bool read(Gva gva, std::span<std::byte> to) const;
+    /// Into memory that is `ram`'s own; what was written before an address that is not mapped
+    /// stays.
+    [[nodiscard]] bool write(Gva gva, GuestRam& ram, std::span<std::byte const> from) const;
     /// The walk of both dimensions, the second being `slot`.
     [[nodiscard]] std::expected<NestedTranslation, NestedFault>
     walk(Gva gva, SlotTables& slot, std::function<void(Reference const&)> const& observe) const;

@@ -87,12 +87,19 @@ void Guests::equip(GuestMachine& guest) {
         errands_.run([&] { made = clone(guest); });
         return made;
     };
+    auto const on_memory = [this, &guest](abi::Hypercall call, kvm_regs const& registers,
+                                          kvm_sregs const& special) {
+        auto result = static_cast<std::uint64_t>(abi::HypercallError::not_allowed);
+        errands_.run([&] { result = memory_calls(guest).answer(call, registers, special); });
+        return result;
+    };
     guest.services = {
         .number = guest.who.number,
         .console = [&guest](std::string_view bytes) { guest.console->put(bytes); },
         .report = [this](std::string line) { outbox_.put_report(std::move(line)); },
         .release = [&guest](Gpa first, std::uint64_t pages) { return guest.release(first, pages); },
         .may_release = guest.ram->page() == page_4k && can_release(guest),
+        .on_memory = on_memory,
         .clone = clone_it};
     guest.group.emplace(guest.machine->processors, *guest.ram, guest.services, *guest.board);
     if (options_.board.pc) guest.group->end_at_rest();
@@ -155,6 +162,20 @@ std::expected<std::uint64_t, abi::HypercallError> Guests::clone(GuestMachine& pa
     }
 }
 
+MemoryCalls& Guests::memory_calls(GuestMachine& guest) {
+    if (options_.may_merge && !merger_) merger_ = std::make_unique<PageMerger>();
+    if (!guest.memory_calls)
+        guest.memory_calls = std::make_unique<MemoryCalls>(MemoryCalls::Parts{
+            .machine = guest.machine->machine,
+            .ram = *guest.ram,
+            .guest = guest.who.number,
+            .stands_still = guest.machine->processors.size() == 1,
+            .has_fault_handler = guest.faults != nullptr,
+            .merger = merger_.get(),
+            .report = [this](std::string line) { outbox_.put_report(std::move(line)); }});
+    return *guest.memory_calls;
+}
+
 bool Guests::put_back(GuestMachine& guest, Stop& stop) const {
     try {
         (void)guest.put_back(page_map_);
@@ -182,7 +203,10 @@ bool Guests::on_end(GuestMachine& guest, Stop stop, bool for_good) {
     if (figures.reclaimed)
         outbox_.put_report(memory_record(*figures.reclaimed, guest.ram->bytes().size()));
     // Nobody asks for a clone's memory any more.
-    if (guest.who.cloned_from && !guest.faults) guest.ram->discard();
+    if (guest.who.cloned_from && !guest.faults) {
+        guest.memory_calls.reset();
+        guest.ram->discard();
+    }
     finish_one();
     return false;
 }

@@ -54,6 +54,7 @@ class Guests {
     void start_clone(GuestMachine& parent, std::shared_ptr<Template const> const& from,
                      std::uint64_t runs);
     std::expected<std::uint64_t, abi::HypercallError> clone(GuestMachine& parent);
+    MemoryCalls& memory_calls(GuestMachine& guest);
     /// Whether the guest runs again. On the guest's thread.
     bool on_end(GuestMachine& guest, Stop stop, bool for_good);
     [[nodiscard]] bool put_back(GuestMachine& guest, Stop& stop) const;
@@ -71,6 +72,8 @@ class Guests {
     /// Open once there is a guest that shares memory: then it tells what is its own.
     PageMap page_map_ = PageMap::closed();
     std::unique_ptr<MachinePool> pool_;
+    /// Made for the first guest that may offer pages and asks.
+    std::unique_ptr<PageMerger> merger_;
     std::vector<std::unique_ptr<GuestMachine>> guests_;
     std::uint64_t next_number_ = 0;
     /// Those that run, and one for whoever may still start others.

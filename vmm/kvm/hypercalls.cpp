@@ -103,6 +103,13 @@ std::optional<Stop> Hypercalls::answer() {
         registers.rax = result;
         break;
     }
+    case abi::Hypercall::log_dirty:
+    case abi::Hypercall::collect_dirty:
+    case abi::Hypercall::merge:
+    case abi::Hypercall::working_set:
+        registers.rax = services_.on_memory(static_cast<abi::Hypercall>(registers.rax), registers,
+                                            processor_.special_registers());
+        break;
     default: registers.rax = error_code(abi::HypercallError::unknown_number); break;
     }
     processor_.set_registers(registers);

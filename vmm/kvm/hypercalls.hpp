@@ -25,6 +25,8 @@ struct GuestServices {
     /// Pages that the guest gives back, of its memory: how many held something; see GuestRam.
     std::function<std::optional<std::uint64_t>(Gpa first, std::uint64_t pages)> release;
     bool may_release = false;
+    /// Carries out a call of those that are for MemoryCalls: its result.
+    std::function<std::uint64_t(abi::Hypercall, kvm_regs const&, kvm_sregs const&)> on_memory;
     /// Makes a clone of the guest, whose only processor has left it and waits: the clone's number.
     std::function<std::expected<std::uint64_t, abi::HypercallError>()> clone;
 };

@@ -108,6 +108,7 @@ std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, Event
     check_clones(plan.guests.front());
     check_host_memory(plan.guests.front());
     limit_frames(plan);
+    options_.may_merge = plan.memory.merge == MemoryPlan::Merge::offered;
     // Above are the interrupt controllers and the firmware's place.
     if (options_.board.pc && plan.guests.front().memory_bytes > pc::devices_begin)
         throw UsageError{fmt::format("--memory: a machine with --devices pc has at most {} MiB",

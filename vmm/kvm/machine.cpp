@@ -11,14 +11,20 @@ namespace twofold::vmm::kvm {
 Machine::Machine(Device const& device)
     : machine_(TWOFOLD_KVM_CALL(device.get(), KVM_CREATE_VM, 0UL)) {}
 
-void Machine::set_slot(std::uint32_t slot, Gpa gpa, std::span<std::byte> memory) {
+void Machine::set_slot(std::uint32_t slot, Gpa gpa, std::span<std::byte> memory, Log log) {
+    std::uint32_t const flags = log == Log::writes ? KVM_MEM_LOG_DIRTY_PAGES : 0;
     kvm_userspace_memory_region region{.slot = slot,
-                                       .flags = 0,
+                                       .flags = flags,
                                        .guest_phys_addr = gpa.value(),
                                        .memory_size = memory.size(),
                                        .userspace_addr =
                                            reinterpret_cast<std::uint64_t>(memory.data())};
     TWOFOLD_KVM_CALL(get(), KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+void Machine::take_writes(std::uint32_t slot, std::span<std::uint64_t> words) {
+    kvm_dirty_log log{.slot = slot, .padding1 = 0, .dirty_bitmap = words.data()};
+    TWOFOLD_KVM_CALL(get(), KVM_GET_DIRTY_LOG, &log);
 }
 
 Processor::Processor(Device const& device, Machine const& machine, unsigned number,

@@ -17,9 +17,16 @@ class Machine {
 
     [[nodiscard]] int get() const { return machine_.get(); }
 
+    /// What KVM notes of a slot.
+    enum class Log : std::uint8_t { nothing, writes };
+
     /// Gives the machine `memory` as its guest-physical memory from `gpa` on. The memory must
-    /// outlive the machine, and be a multiple of 4096 bytes.
-    void set_slot(std::uint32_t slot, Gpa gpa, std::span<std::byte> memory);
+    /// outlive the machine, and be a multiple of 4096 bytes. Once more with the same memory, it
+    /// changes what is noted.
+    void set_slot(std::uint32_t slot, Gpa gpa, std::span<std::byte> memory, Log log = Log::nothing);
+    /// Of a slot whose writes are noted: a bit for each page that was written since it was last
+    /// asked, in `words`, which must be all that the slot takes.
+    void take_writes(std::uint32_t slot, std::span<std::uint64_t> words);
 
   private:
     FileDescriptor machine_;

@@ -44,6 +44,8 @@ struct RunOptions {
     ClonesAs clones_as = ClonesAs::threads;
     /// Guests may clone themselves.
     bool may_clone = true;
+    /// Guests may offer pages that others hold as well.
+    bool may_merge = false;
     /// Empty machines that are made beforehand, for clones to come.
     unsigned pool = 0;
     /// A frozen guest that this one goes on from, as its clone; see GuestIdentity.

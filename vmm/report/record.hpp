@@ -145,9 +145,12 @@ struct Merge {
     /// With another page, and with the frame of zeros.
     std::uint64_t merged;
     std::uint64_t zeroed;
-    /// In use, of all guests together.
-    std::uint64_t frames_before;
-    std::uint64_t frames_after;
+    /// In use, of all guests together: only the hypervisor knows.
+    struct Frames {
+        std::uint64_t before;
+        std::uint64_t after;
+    };
+    std::optional<Frames> frames;
 };
 
 /// Pages of 4 KiB that a guest has accessed since the last look.

@@ -60,17 +60,19 @@ record::EptProbe read_ept_probe(Fields const& fields) {
 }
 
 record::Merge read_merge(Fields const& fields) {
-    Fields const frames = fields.object("frames");
-    return {
+    record::Merge merge{
         .guest = fields.number("guest"),
         .gpa = fields.hex("gpa"),
         .pages = fields.number("pages"),
         .hashed = fields.number("hashed"),
         .merged = fields.number("merged"),
         .zeroed = fields.number("zeroed"),
-        .frames_before = frames.number("before"),
-        .frames_after = frames.number("after"),
+        .frames = std::nullopt,
     };
+    if (!fields.has("frames")) return merge;
+    Fields const frames = fields.object("frames");
+    merge.frames = {frames.number("before"), frames.number("after")};
+    return merge;
 }
 
 record::DirtyPages read_dirty_pages(Fields const& fields) {

@@ -45,12 +45,14 @@ Json to_json(record::EptProbe const& probe) {
 }
 
 Json to_json(record::Merge const& merge) {
-    return {{"gpa", hexadecimal(merge.gpa)},
-            {"pages", merge.pages},
-            {"hashed", merge.hashed},
-            {"merged", merge.merged},
-            {"zeroed", merge.zeroed},
-            {"frames", {{"before", merge.frames_before}, {"after", merge.frames_after}}}};
+    Json json{{"gpa", hexadecimal(merge.gpa)},
+              {"pages", merge.pages},
+              {"hashed", merge.hashed},
+              {"merged", merge.merged},
+              {"zeroed", merge.zeroed}};
+    if (auto const& frames = merge.frames)
+        json["frames"] = {{"before", frames->before}, {"after", frames->after}};
+    return json;
 }
 
 Json to_json(record::Violations const& violations) {

@@ -48,10 +48,10 @@
 //       access       read | write | execute | walk_read | walk_update (abi/hypercall.hpp)
 //       outcome      done | violation | misconfiguration; qualification and exit_gpa as the
 //                    processor gave them
-//   merge        {guest, gpa, pages, hashed, merged, zeroed, frames:{before, after}}
+//   merge        {guest, gpa, pages, hashed, merged, zeroed, frames?:{before, after}}
 //                pages that the guest offered, where some of them share a frame of another page
 //                now (merged), or the one of zeros (zeroed)
-//       frames   in use, of 4 KiB, of all guests together
+//       frames   in use, of 4 KiB, of all guests together; left out under KVM
 //   working_set  {guest, pages, shared_pages}
 //                pages of 4 KiB that the guest has accessed since the last of these, or since its
 //                start: at its wish, and where the launch asks for it

@@ -1,0 +1,101 @@
+#include "kvm/memory_calls.hpp"
+
+#include "kvm/guest_records.hpp"
+#include "system/failure.hpp"
+
+#include <bit>
+#include <numeric>
+
+namespace twofold::vmm::kvm {
+
+namespace {
+constexpr std::uint64_t refusal(abi::HypercallError error) {
+    return static_cast<std::uint64_t>(error);
+}
+} // namespace
+
+MemoryCalls::~MemoryCalls() { forget_merged(0, parts_.ram.bytes().size() / page_4k.bytes()); }
+
+void MemoryCalls::forget_merged(std::uint64_t first, std::uint64_t pages) {
+    if (merged_) parts_.merger->forget(parts_.ram, first, pages);
+}
+
+std::uint64_t MemoryCalls::answer(abi::Hypercall call, kvm_regs const& registers,
+                                  kvm_sregs const& special) {
+    try {
+        switch (call) {
+        case abi::Hypercall::log_dirty: return log_dirty(registers.rdi);
+        case abi::Hypercall::collect_dirty:
+            return collect_dirty(Gva{registers.rdi}, registers.rsi, special);
+        case abi::Hypercall::merge: return merge(Gpa{registers.rdi}, registers.rsi, registers.rcx);
+        case abi::Hypercall::working_set: return working_set();
+        default: return refusal(abi::HypercallError::unknown_number);
+        }
+    } catch (Failure const&) {
+        return refusal(abi::HypercallError::out_of_frames);
+    }
+}
+
+/// By whichever means: KVM takes the one that the processor has.
+std::uint64_t MemoryCalls::log_dirty(std::uint64_t means) {
+    if (means > static_cast<std::uint64_t>(abi::DirtyLogging::page_modification_log))
+        return refusal(abi::HypercallError::bad_argument);
+    log_.reset();
+    if (means != static_cast<std::uint64_t>(abi::DirtyLogging::off))
+        log_.emplace(parts_.machine, parts_.ram);
+    return 0;
+}
+
+std::uint64_t MemoryCalls::collect_dirty(Gva to, std::uint64_t words, kvm_sregs const& special) {
+    std::uint64_t const all = (parts_.ram.bytes().size() / page_4k.bytes() + 63) / 64;
+    if (!log_ || words != all) return refusal(abi::HypercallError::bad_argument);
+    auto const written = log_->collect();
+    if (!GuestView{special, parts_.ram}.write(to, parts_.ram, std::as_bytes(std::span{written})))
+        return refusal(abi::HypercallError::bad_argument);
+    return std::transform_reduce(
+        written.begin(), written.end(), std::uint64_t{0}, std::plus{},
+        [](std::uint64_t word) { return static_cast<std::uint64_t>(std::popcount(word)); });
+}
+
+std::uint64_t MemoryCalls::merge(Gpa first, std::uint64_t pages, std::uint64_t only_count) {
+    bool const can_merge = parts_.merger != nullptr && parts_.stands_still &&
+                           !parts_.has_fault_handler && parts_.ram.can_share_pages();
+    if (!can_merge) return refusal(abi::HypercallError::not_allowed);
+    std::uint64_t const memory_pages = parts_.ram.bytes().size() / page_4k.bytes();
+    std::uint64_t const number = first.value() / page_4k.bytes();
+    if (!first.is_aligned(page_4k.bytes()) || pages == 0 || pages > abi::most_merged_pages ||
+        only_count > 1 || pages > memory_pages || number > memory_pages - pages)
+        return refusal(abi::HypercallError::bad_argument);
+    if (only_count == 0) {
+        stop_watching();
+        merged_ = true;
+        auto const done = parts_.merger->offer(parts_.ram, number, pages);
+        if (done.merged + done.zeroed != 0)
+            parts_.report(merge_record(parts_.guest, first, pages, done));
+    }
+    return parts_.merger->shared(parts_.ram, number, pages);
+}
+
+std::uint64_t MemoryCalls::working_set() {
+    if (!parts_.stands_still || parts_.has_fault_handler || !parts_.ram.is_plain())
+        return refusal(abi::HypercallError::not_allowed);
+    if (!watch_) watch_.emplace(parts_.ram);
+    auto const pages = watch_->look();
+    if (!pages) return refusal(abi::HypercallError::not_allowed);
+    parts_.report(working_set_record(parts_.guest, *pages));
+    return *pages;
+}
+
+void MemoryCalls::note_release(Gpa first, std::uint64_t pages) {
+    stop_watching();
+    if (log_) log_->note_release(first, pages);
+    forget_merged(first.value() / page_4k.bytes(), pages);
+}
+
+void MemoryCalls::settle() {
+    stop_watching();
+    if (merged_) parts_.merger->part(parts_.ram);
+    merged_ = false;
+}
+
+} // namespace twofold::vmm::kvm
