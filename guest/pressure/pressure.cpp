@@ -4,6 +4,7 @@
 //   --pages N    how many pages (1024)
 //   --passes N   how often all of them are verified and overwritten (1)
 //   --release N  how many of them it gives back after each pass (0)
+//   --cold N     how many of them it writes once, and verifies at the end only (0)
 //   --seed N     decides about the order (1)
 #include "guest/kit/hypercall.hpp"
 #include "guest/kit/kernel.hpp"
@@ -26,6 +27,7 @@ struct PressureJob {
     std::uint64_t pages = 1024;
     std::uint64_t passes = 1;
     std::uint64_t release = 0;
+    std::uint64_t cold = 0;
     std::uint64_t seed = 1;
 };
 
@@ -34,6 +36,7 @@ PressureJob read_job(Arguments arguments) {
     read_options(arguments, {{"--pages", job.pages},
                              {"--passes", job.passes},
                              {"--release", job.release},
+                             {"--cold", job.cold},
                              {"--seed", job.seed}});
     return job;
 }
@@ -46,7 +49,9 @@ bool report_wrong(std::optional<Gpa> const& wrong, std::string_view instead) {
 bool overwrite_all(PressureJob const& job, FilledPages& pages, std::uint64_t pass) {
     bool all = true;
     PageOrder const order{.pattern = Pattern::random, .seed = job.seed + pass};
-    visit_pages(order, pages.count(), [&](std::uint64_t page) {
+    std::uint64_t const first = pass > 0 ? job.cold : 0;
+    visit_pages(order, pages.count() - first, [&](std::uint64_t number) {
+        std::uint64_t const page = first + number;
         if (pass > 0) all = report_wrong(pages.wrong(page, pass - 1), "what was written") && all;
         pages.fill(page, pass);
     });
@@ -78,7 +83,7 @@ int run_job(PressureJob const& job, FilledPages& pages) {
         if (int const failed = release_some(job, pages, pass)) return failed;
     }
     for (std::uint64_t page = 0; page < pages.count(); ++page)
-        if (!report_wrong(pages.wrong(page, job.passes), "what was written"))
+        if (!report_wrong(pages.wrong(page, page < job.cold ? 0 : job.passes), "what was written"))
             return exit_wrong_contents;
     print(pages.count(), " pages hold what was written\n");
     return exit_success;
@@ -90,9 +95,11 @@ int run_kernel(Arguments arguments) {
     PressureJob job = read_job(arguments);
     std::uint64_t const free = pages_left();
     auto const first = allocate_pages(job.pages);
-    if (!first || job.pages == 0 || job.release > job.pages) {
+    if (!first || job.pages == 0 || job.release > job.pages || job.cold > job.pages ||
+        (job.cold > 0 && job.release > 0)) {
         print(arguments[0], ": ", job.pages, " pages are wanted, ", job.release,
-              " of them to give back, and memory has ", free, '\n');
+              " of them to give back or ", job.cold, " to leave alone, and memory has ", free,
+              '\n');
         return exit_usage;
     }
     FilledPages pages{*first, job.pages, own_number()};

@@ -31,6 +31,10 @@ void Scheduler::audit() {
             show(guest, audit);
         for (Hpa const frame : host_.stock.frames())
             audit.own(frame);
+        if (host_.policy != nullptr) {
+            for (Hpa const frame : host_.policy->reserve())
+                audit.own(frame);
+        }
         if (host_.upkeep != nullptr && host_.upkeep->zero_frame())
             audit.shared(*host_.upkeep->zero_frame());
     }));

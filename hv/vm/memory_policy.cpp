@@ -37,11 +37,18 @@ SwapSpace find_swap_space(EarlyMemory& memory, std::uint64_t bytes) {
     return {SwapDisk<MachinePorts>{disk}, {at<std::uint32_t>(*counts), slots}};
 }
 
-MemoryPolicy::MemoryPolicy(FramePool const& pool, abi::MemoryRecord const& wanted, SwapSpace* swap)
+MemoryPolicy::MemoryPolicy(FramePool& pool, abi::MemoryRecord const& wanted, SwapSpace* swap,
+                           bool large_pages)
     : pool_(pool), wanted_(wanted), swap_(swap),
-      commitment_(policy_of(wanted), pool.frames_total(), swap != nullptr ? swap->counts.size() : 0,
-                  wanted.overcommit_percent) {
-    if (swap != nullptr) area_.emplace(swap->disk, swap->counts);
+      commitment_(policy_of(wanted),
+                  pool.frames_total() -
+                      (swap != nullptr && large_pages
+                           ? std::min<std::uint64_t>(TableReserve::capacity, pool.frames_total())
+                           : 0),
+                  swap != nullptr ? swap->counts.size() : 0, wanted.overcommit_percent) {
+    if (swap == nullptr) return;
+    area_.emplace(swap->disk, swap->counts);
+    if (large_pages) reclaimer_.split_large_pages(pool);
 }
 
 void MemoryPolicy::report(Upkeep const* upkeep) const {
@@ -55,9 +62,9 @@ void MemoryPolicy::report(Upkeep const* upkeep) const {
 
 void MemoryPolicy::report_swap(abi::JsonObject<SerialPort>& line) const {
     auto swap = line.object("swap");
-    swap("pages", std::uint64_t{area_->slots_total()})("used_most",
-                                                       std::uint64_t{most_slots_used_})(
-        "written", swap_->disk.pages_written())("read", swap_->disk.pages_read());
+    swap("pages", std::uint64_t{area_->slots_total()})(
+        "used_most", std::uint64_t{most_slots_used_})("written", swap_->disk.pages_written())(
+        "read", swap_->disk.pages_read())("split", reclaimer_.pages_split());
     if (!swap_->disk.error()) return;
     abi::TextBuffer<160> error;
     explain_swap_error(error);

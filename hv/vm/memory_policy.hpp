@@ -34,8 +34,10 @@ SwapSpace find_swap_space(EarlyMemory& memory, std::uint64_t bytes);
 
 class MemoryPolicy {
   public:
-    /// `swap`: nothing where there is none.
-    MemoryPolicy(FramePool const& pool, abi::MemoryRecord const& wanted, SwapSpace* swap);
+    /// `swap`: nothing where there is none; `large_pages`: guests may come to have some, and then a
+    /// few frames are kept back until end(), to swap them.
+    MemoryPolicy(FramePool& pool, abi::MemoryRecord const& wanted, SwapSpace* swap,
+                 bool large_pages);
     MemoryPolicy(MemoryPolicy const&) = delete;
     MemoryPolicy& operator=(MemoryPolicy const&) = delete;
 
@@ -53,6 +55,10 @@ class MemoryPolicy {
     void watch(Space& space) { spaces_.add(space); }
     /// All spaces that there are.
     [[nodiscard]] SpaceRegistry& spaces() { return spaces_; }
+    /// Frames that are kept back.
+    [[nodiscard]] std::span<Hpa const> reserve() const { return reclaimer_.reserve(); }
+    /// No space is left.
+    void end() { reclaimer_.end(); }
     /// What spaces are made with.
     [[nodiscard]] SwapArea* swap_area() { return area_ ? &*area_ : nullptr; }
 

@@ -106,7 +106,9 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
     HostMemory::has_shifts_without_flags = has_shifts_without_flags();
     invalidate_all_spaces();
     std::optional<MemoryPolicy> policy;
-    if (is_stated(memory)) policy.emplace(pool, memory, swap ? &*swap : nullptr);
+    bool const large_pages =
+        largest_leaf(bundle) > page_4k || (memory.flags & abi::MemoryRecord::promote) != 0;
+    if (is_stated(memory)) policy.emplace(pool, memory, swap ? &*swap : nullptr, large_pages);
     std::optional<Upkeep> upkeep;
     if (wants_upkeep(memory)) upkeep.emplace(policy->spaces(), pool, memory, merge_storage);
     Host const host{machine,
@@ -126,6 +128,7 @@ void run_bundle(Machine& machine, Bundle const& bundle) {
         scheduler.run();
     }
     if (upkeep) upkeep->end();
+    if (policy) policy->end();
     scheduler.audit(); // by now nothing may have a reference
     if (policy) policy->report(upkeep ? &*upkeep : nullptr);
     leave_vmx_operation();

@@ -63,6 +63,7 @@ class Lives {
             TestSpace::create(guests_.world.pool, guests_.world.memory, EptFormat<4>{}, options);
         REQUIRE(made);
         guests_.add(std::move(*made), {});
+        reclaimer_.split_large_pages(guests_.world.pool);
     }
 
     void step() {
@@ -76,7 +77,7 @@ class Lives {
         case clone: return make_clone(who);
         case drop: return end_one(who);
         case split: watch([&] { return space.split(gpa).has_value(); }, true); break;
-        case promote: watch([&] { return space.promote(gpa, page_2m).has_value(); }, true); break;
+        case promote: return promote_some(space, gpa);
         case fill_and_promote: return fill_first_table(who);
         case merge: watch([&] { return merger_.step(64, ignore_duty).merged > 0; }); break;
         case swap_out: watch([&] { return space.swap_out(gpa).has_value(); }); break;
@@ -95,7 +96,7 @@ class Lives {
 
     void require_laws() {
         require_space_laws(guests_.spaces, guests_.world.pool, guests_.world.zero_frame,
-                           &guests_.world.swap.area);
+                           &guests_.world.swap.area, reclaimer_.reserve().size());
         if (SpaceCensus<TestSpace>{guests_.spaces}.reaches_below(hypervisor_end))
             FAIL("a hypervisor's frame is reachable");
         guests_.check_contents(steps_, false);
@@ -103,11 +104,15 @@ class Lives {
     }
     void end() {
         guests_.spaces.clear();
+        reclaimer_.end();
         CHECK(guests_.world.pool.frames_used() == 1);
         CHECK(guests_.world.swap.area.slots_used() == 0);
         CHECK(refused_ < steps_ / 4);
     }
     [[nodiscard]] std::uint64_t watched() const { return watched_; }
+    /// Large pages that left in parts, and those that the background made.
+    [[nodiscard]] std::uint64_t split_for_room() const { return reclaimer_.pages_split(); }
+    [[nodiscard]] std::uint64_t promoted() const { return promoted_; }
 
   private:
     void make_clone(std::size_t who) {
@@ -115,6 +120,20 @@ class Lives {
         auto cloned = guests_.spaces[who]->clone();
         if (!cloned) return count_refusal(cloned.error());
         guests_.add(std::move(cloned->space), ModelledSpaces::Bytes{guests_.models[who]});
+    }
+    /// This page's, or what the background comes to next.
+    void promote_some(TestSpace& space, Gpa gpa) {
+        if (random_() % 2 == 0) {
+            watch([&] { return space.promote(gpa, page_2m).has_value(); }, true);
+            return;
+        }
+        watch(
+            [&] {
+                auto const done = promoter_.step(8, ignore_duty).promoted;
+                promoted_ += done;
+                return done > 0;
+            },
+            true);
     }
     void end_one(std::size_t who) {
         if (guests_.living() == 1 || random_() % 2 == 0) return;
@@ -180,7 +199,8 @@ class Lives {
             auto const page = std::ranges::find(pages, gpa);
             if (page != pages.end()) mark(who, static_cast<std::size_t>(page - pages.begin()));
         }
-        watch([&] { return space.promote(Gpa{0}, page_2m).has_value(); }, true);
+        if (random_() % 2 == 0)
+            watch([&] { return space.promote(Gpa{0}, page_2m).has_value(); }, true);
     }
 
     /// One space at a time keeps a dirty log: by which means is drawn.
@@ -249,6 +269,7 @@ class Lives {
     std::vector<MergeIndex::bucket_type> buckets_{64};
     Merger<TestSpace> merger_{guests_.world.registry, candidates_, buckets_};
     Reclaimer<TestSpace> reclaimer_{guests_.world.registry};
+    Promoter<TestSpace> promoter_{guests_.world.registry};
     std::vector<std::uint64_t> log_words_ =
         std::vector<std::uint64_t>(DirtyLog::words_for(8 * gib));
     DirtyLog log_{log_words_};
@@ -257,6 +278,7 @@ class Lives {
     std::uint64_t steps_ = 0;
     std::uint64_t refused_ = 0;
     std::uint64_t watched_ = 0;
+    std::uint64_t promoted_ = 0;
 };
 
 /// TWOFOLD_LONG_TESTS: how many seeds each kind of guest lives through, 1 if it is not set.
@@ -274,6 +296,10 @@ void live(Kind const& kind) {
             if (step % 500 == 499) lives.require_laws();
         }
         CHECK(lives.watched() > 1000);
+        if (kind.executable == ExecutablePages::any_size) {
+            CHECK(lives.split_for_room() > 0);
+            CHECK(lives.promoted() > 0);
+        }
         lives.require_laws();
         lives.end();
     }
@@ -283,6 +309,10 @@ void live(Kind const& kind) {
 
 TEST_CASE("100,000 steps of every operation: small pages") {
     live({page_4k, false, ExecutablePages::any_size, 4096});
+}
+
+TEST_CASE("100,000 steps of every operation: large pages, accessed and dirty bits, few frames") {
+    live({page_2m, true, ExecutablePages::any_size, 8192});
 }
 
 TEST_CASE("100,000 steps of every operation: large pages, accessed and dirty bits, small "

@@ -85,10 +85,11 @@ void require_slot_laws(SpaceCensus<Space> const& census, SwapArea const& swap) {
 
 /// Reference counts are counts of entries; what may be written through an entry has that entry
 /// alone; no frame and no slot is lost. `held`: a frame that has one reference from elsewhere, as
-/// the zero frame has.
+/// the zero frame has; `beside`: how many frames more are in use that no space has.
 template <class Space>
 void require_space_laws(std::vector<std::optional<Space>>& spaces, FramePool& pool,
-                        std::optional<Hpa> held = std::nullopt, SwapArea const* swap = nullptr) {
+                        std::optional<Hpa> held = std::nullopt, SwapArea const* swap = nullptr,
+                        std::uint64_t beside = 0) {
     SpaceCensus<Space> const census{spaces};
     if (swap != nullptr) require_slot_laws(census, *swap);
     bool held_seen = false;
@@ -105,7 +106,7 @@ void require_space_laws(std::vector<std::optional<Space>>& spaces, FramePool& po
         if (!pool.exclusive(Hpa{frame}, level))
             FAIL("frame " << frame << " is writable and shared");
     }
-    if (pool.frames_used() != census.frames() + (held && !held_seen ? 1 : 0)) {
+    if (pool.frames_used() != census.frames() + (held && !held_seen ? 1 : 0) + beside) {
         FAIL(pool.frames_used() << " frames in use, " << census.frames() << " reachable");
     }
 }

@@ -9,7 +9,7 @@ using namespace twofold::test;
 namespace {
 
 constexpr char const* memory_record =
-    R"({"record":"memory","frames":1024,"frames_limit":4194304,"overcommit_percent":150,"promised_most":1500,"reclaimed":64,"reclaims":2,"reclaim_ticks":9000,"swap":{"pages":256,"used_most":60,"written":64,"read":32,"error":"writing sector 8: the command was aborted"}}
+    R"({"record":"memory","frames":1024,"frames_limit":4194304,"overcommit_percent":150,"promised_most":1500,"reclaimed":64,"reclaims":2,"reclaim_ticks":9000,"swap":{"pages":256,"used_most":60,"written":64,"read":32,"split":3,"error":"writing sector 8: the command was aborted"}}
 )";
 
 /// whole_report() with what the guest and all of them swapped.
@@ -42,7 +42,6 @@ TEST_CASE("options of memory that make no sense are refused before anything star
                   "--overcommit: there is no 'maybe'; there are always, "
                   "never and ratio"},
              Case{{"--overcommit-ratio", "90"}, "--overcommit-ratio: it needs --overcommit ratio"},
-             Case{{"--swap", "1M", "--host-page", "2m"}, "only EPT pages of 4k are swapped"},
              Case{{"--swap", "1M", "--engine", "qemu"}, "--swap needs --engine bochs or kvm"},
              Case{{"--audit", "--engine", "kvm"}, "--audit needs --engine bochs"},
              Case{{"--merge", "all", "--engine", "kvm"}, "--merge all needs --engine bochs"},
@@ -61,7 +60,6 @@ TEST_CASE("options of memory that make no sense are refused before anything star
              Case{{"--working-set", "0"}, "--working-set: Value 0 not in range"},
              Case{{"--merge", "some"},
                   "--merge: there is no 'some'; there are none, offered and all"},
-             Case{{"--promote", "--swap", "1M"}, "--promote: pages of 2M are not swapped"},
              Case{{"--promote", "--native"}, "--native excludes --promote"},
          }) {
         std::vector<std::string> words{"run", "g"};
@@ -89,14 +87,14 @@ TEST_CASE("what was swapped, given back, promised and reclaimed is shown, and is
     auto const text = bochs.run({"run", "g"}).err;
     for (auto const* const part :
          {"swapped out", "given back", "over-commit: 150 % of frames and swap",
-          "4 MiB, by --frames-limit", "256  pages, 1 MiB; 60 in use at most",
-          "writing sector 8: the command was aborted"}) {
+          "4 MiB, by --frames-limit", "3  large pages, to swap them",
+          "256  pages, 1 MiB; 60 in use at most", "writing sector 8: the command was aborted"}) {
         INFO(text);
         CHECK(has(text, part));
     }
     auto const json = bochs.run({"run", "g", "--json", "-"}).out;
-    for (auto const* const part :
-         {R"("swapped_out": 64)", R"("promised_most": 1500)", R"("used_most": 60)"}) {
+    for (auto const* const part : {R"("swapped_out": 64)", R"("promised_most": 1500)",
+                                   R"("used_most": 60)", R"("split": 3)"}) {
         INFO(json);
         CHECK(has(json, part));
     }

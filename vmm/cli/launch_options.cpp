@@ -71,8 +71,6 @@ LaunchPlan LaunchOptions::plan() const {
     plan.native = how.native;
     plan.memory = memory.plan();
     check_memory_options();
-    if (plan.memory.swap_bytes != 0 && plan.guests.front().host_page != page_4k)
-        throw UsageError{"--swap: only EPT pages of 4k are swapped; leave --host-page out"};
     if (plan.memory.dirty_log > abi::DirtyLogging::write_protection &&
         !plan.guests.front().accessed_dirty)
         throw UsageError{

@@ -163,8 +163,6 @@ MemoryPlan MemoryOptionTexts::plan() const {
     if (overcommit == "ratio") plan.overcommit_percent = overcommit_ratio.value_or(default_ratio);
     plan.audit_each = audit;
     plan.merge = merge_plan();
-    if (promote && plan.swap_bytes != 0)
-        throw UsageError{"--promote: pages of 2M are not swapped; leave it or --swap out"};
     plan.promote = promote;
     plan.nx_huge_pages = nx_huge_pages;
     plan.working_set = std::chrono::milliseconds{working_set.value_or(0)};

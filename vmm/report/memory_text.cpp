@@ -28,6 +28,7 @@ void add_swap(Table& table, record::Swap const& swap) {
                                     grouped(swap.used_most))));
     table.add(count_row("  written", swap.written, "pages"));
     table.add(count_row("  read", swap.read, "pages"));
+    if (swap.split != 0) table.add(count_row("  split", swap.split, "large pages, to swap them"));
     if (!swap.error.empty()) table.add({{"  failed"}, {}, {swap.error}});
 }
 

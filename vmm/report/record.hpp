@@ -204,6 +204,8 @@ struct Swap {
     std::uint64_t used_most;
     std::uint64_t written;
     std::uint64_t read;
+    /// Large pages that were split for it.
+    std::uint64_t split;
     /// What the disk last said is wrong with it, or nothing.
     std::string error;
 };

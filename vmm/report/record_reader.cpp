@@ -158,6 +158,7 @@ record::Swap read_swap(Fields const& fields) {
         .used_most = fields.number("used_most"),
         .written = fields.number("written"),
         .read = fields.number("read"),
+        .split = fields.optional_number("split").value_or(0),
         .error = fields.has("error") ? fields.text("error") : "",
     };
 }

@@ -117,11 +117,9 @@ Json to_json(record::Memory const& memory) {
     if (!memory.merge.empty()) json["merge"] = to_json(memory.merge);
     if (!memory.promote.empty()) json["promote"] = to_json(memory.promote);
     if (memory.swap) {
-        json["swap"] = {{"pages", memory.swap->pages},
-                        {"used_most", memory.swap->used_most},
-                        {"written", memory.swap->written},
-                        {"read", memory.swap->read},
-                        {"error", memory.swap->error}};
+        json["swap"] = {{"pages", memory.swap->pages},     {"used_most", memory.swap->used_most},
+                        {"written", memory.swap->written}, {"read", memory.swap->read},
+                        {"split", memory.swap->split},     {"error", memory.swap->error}};
     }
     return json;
 }

@@ -97,7 +97,7 @@
 //                fault_histogram:[{ticks_from, faults}], the faults that the command's own handler
 //                answered; violations then counts just these
 //   memory       {frames, frames_limit, overcommit_percent, promised_most, reclaimed, reclaims,
-//                reclaim_ticks, swap?:{pages, used_most, written, read, error?},
+//                reclaim_ticks, swap?:{pages, used_most, written, read, split, error?},
 //                merge?:{passes, hashed, merged, zeroed, ticks},
 //                promote?:{passes, looked, promoted, moved, ticks}}
 //                once, after the last guest, where the launch says something of these
@@ -107,6 +107,7 @@
 //       promised_most
 //                    frames that guests were promised at once, tables included
 //       reclaimed    frames that came free in so many `reclaims`, by swapping pages out
+//       split        large pages that were made small ones so that these could leave
 //       merge        all of it together, by offers and in the background
 //       promote      tables looked at, large pages made, and of these those whose pages lay apart
 //       error        what the swap disk last said is wrong with it

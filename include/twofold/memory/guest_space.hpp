@@ -108,6 +108,10 @@ class GuestSpace : public SpaceLink {
     /// page counts as cold. The guest must not run meanwhile.
     struct Reclaimed;
     Reclaimed reclaim(Gpa from, std::uint64_t entries, std::uint64_t wanted);
+    /// Whether a page of 2 MiB or more around `gpa`, which this space alone reaches, is cold. One
+    /// that is not becomes so by this look. The guest must not run meanwhile.
+    struct LargePage;
+    LargePage look_at_large_page(Gpa gpa);
 
     /// The working set, from the accessed bits that the processor has set since the last call,
     /// which clears those of private tables. Subtrees that were not accessed cost one read.

@@ -16,6 +16,15 @@ struct GuestSpace<Ept, Memory>::Reclaimed {
     std::uint64_t entries_left = 0;
 };
 
+template <PagingFormat Ept, HostMemory Memory>
+struct GuestSpace<Ept, Memory>::LargePage {
+    /// It is there, and was not accessed since the last look.
+    bool is_cold;
+    Duty duty;
+    /// Where the next one can be.
+    Gpa next;
+};
+
 /// Whether taking the page away gives a frame back: the frame is this space's alone, and so is the
 /// way to it.
 template <PagingFormat Ept, HostMemory Memory>
@@ -83,6 +92,21 @@ auto GuestSpace<Ept, Memory>::reclaim(Gpa from, std::uint64_t entries, std::uint
     }
     result.next = gpa.value() < options_.memory_bytes ? gpa : Gpa{};
     result.entries_left = entries;
+    return result;
+}
+
+template <PagingFormat Ept, HostMemory Memory>
+auto GuestSpace<Ept, Memory>::look_at_large_page(Gpa gpa) -> LargePage {
+    Slot<Ept> const slot = look_up(gpa).slot;
+    std::uint64_t const size = Ept::page_size(std::max(slot.level, 2U)).bytes();
+    LargePage result{false, {}, gpa.aligned_down(size) + size};
+    if (slot.level == 1 || !slot.entry.present() || !format_.leaf(slot.entry, slot.level) ||
+        !pool_->exclusive(Hpa{slot.entry.frame(Ept::page_size(slot.level))}, slot.level)) {
+        return result;
+    }
+    result.is_cold = !slot.entry.accessed();
+    if (!result.is_cold)
+        result.duty = replace(slot, Entry{slot.entry.word() & ~Entry::accessed_bit});
     return result;
 }
 

@@ -23,6 +23,9 @@ struct Promoting {
 template <class Space>
 class Promoter {
   public:
+    /// While fewer are free, spaces that have a swap area are left as they are.
+    static constexpr std::uint64_t frames_low = page_2m.frames();
+
     /// `largest`: 2 MiB or 1 GiB.
     explicit Promoter(SpaceRegistry& registry, PageSize largest = page_2m)
         : cursor_(registry), largest_(largest) {}
@@ -60,6 +63,8 @@ class Promoter {
 
     template <class CarryOut>
     void promote(Space& space, Gpa gpa, PageSize size, Promoting& result, CarryOut&& carry_out) {
+        // A page that was split for want of frames stays so until there are enough again.
+        if (space.options().swap != nullptr && space.pool().frames_free() < frames_low) return;
         auto const done = space.promote(gpa, size);
         if (!done) return;
         carry_out(space, done->duty);

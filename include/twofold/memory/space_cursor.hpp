@@ -4,6 +4,7 @@
 #include <twofold/arch/address.hpp>
 #include <twofold/memory/space_registry.hpp>
 
+#include <compare>
 #include <cstdint>
 
 namespace twofold {
@@ -25,6 +26,14 @@ class SpaceCursor {
         return static_cast<Space*>(link);
     }
     [[nodiscard]] Gpa gpa() const { return gpa_; }
+
+    /// In the order of a round.
+    struct Position {
+        std::uint32_t id;
+        Gpa gpa;
+        friend auto operator<=>(Position const&, Position const&) = default;
+    };
+    [[nodiscard]] Position position() const { return {id_, gpa_}; }
 
     /// Goes on to `next` in `space`, or to the next space when its memory ends before.
     void advance(Space const& space, Gpa next) {
