@@ -2,6 +2,7 @@
 
 #include "cli/json_output.hpp"
 #include "cli/launch_options.hpp"
+#include "cli/option_list.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "engine/access_trace.hpp"

@@ -6,6 +6,8 @@
 
 #include <twofold/arch/access.hpp>
 
+#include <CLI/CLI.hpp>
+
 #include <string>
 
 namespace twofold::vmm {

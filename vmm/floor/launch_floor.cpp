@@ -172,7 +172,7 @@ bool run(int processor, kvm_run const* run, unsigned char const* memory) {
 
 /// A process counts for its peak what it had before its exec: so it must come from a small one.
 int measure_peak(char** command) {
-    if (vfork() == 0) {
+    if (vfork() == 0) { // NOLINT(bugprone-unsafe-functions): fork would count this process's memory
         execv(command[0], command);
         _exit(127);
     }

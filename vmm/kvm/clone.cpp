@@ -35,7 +35,7 @@ void write_page(FileDescriptor const& file, std::uint64_t at, std::span<std::byt
 
 /// Numbers of the pages in which `memory` may hold something.
 std::vector<std::uint64_t> pages_of(GuestRam const& memory, Template const* below) {
-    auto const own = memory.touched_pages();
+    auto own = memory.touched_pages();
     if (below == nullptr) return own;
     std::vector<std::uint64_t> all;
     if (below->snapshot() != nullptr) {

@@ -71,7 +71,7 @@ CloneProcess::CloneProcess(std::uint64_t number, std::function<void(Sinks)> cons
 CloneProcess::~CloneProcess() {
     if (child_ < 0) return;
     kill();
-    (void)wait();
+    (void)reap();
 }
 
 void CloneProcess::become(FileDescriptor const& pipe, std::function<void(Sinks)> const& live,
@@ -119,11 +119,16 @@ void CloneProcess::kill() {
     if (child_ > 0) ::kill(child_, SIGKILL);
 }
 
-std::string CloneProcess::wait() {
+int CloneProcess::reap() {
     int status = 0;
     while (waitpid(child_, &status, 0) < 0 && errno == EINTR) {
     }
     child_ = -1;
+    return status;
+}
+
+std::string CloneProcess::wait() {
+    int const status = reap();
     if (WIFSIGNALED(status))
         return fmt::format("its process was killed by signal {} ({})", WTERMSIG(status),
                            strsignal(WTERMSIG(status)));

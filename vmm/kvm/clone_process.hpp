@@ -60,6 +60,8 @@ class CloneProcess {
     [[noreturn]] static void become(FileDescriptor const& pipe,
                                     std::function<void(Sinks)> const& live, pid_t parent);
     std::string wait();
+    /// Waits for the process to end. Returns its status as waitpid(2) tells it.
+    int reap();
 
     std::uint64_t number_;
     pid_t child_ = -1;

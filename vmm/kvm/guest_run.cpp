@@ -173,7 +173,7 @@ void GuestRun::start_processes(GuestMachine& guest, GuestPlan const& plan) {
     own.origin = guest.origin;
     own.clones_as = ClonesAs::threads;
     for (own.number = 1; own.number <= plan.clones; ++own.number) {
-        auto& process = processes_.emplace_back(own.number, [&](Sinks sinks) {
+        auto& process = processes_.emplace_back(own.number, [&](Sinks const& sinks) {
             EventLoop loop{loop_.signals()};
             try {
                 GuestRun run{own_plan, own, sinks, loop};

@@ -19,7 +19,7 @@ ProcessorGroup::~ProcessorGroup() {
         thread->join();
 }
 
-void ProcessorGroup::start(std::function<void()> before, After after) {
+void ProcessorGroup::start(std::function<void()> const& before, After after) {
     after_ = std::move(after);
     // None comes to its end before all of them have started.
     std::lock_guard const lock{mutex_};

@@ -25,7 +25,7 @@ class ProcessorGroup {
     /// `for_good`: it won't, whatever the answer. Must not throw.
     using After = std::function<bool(Stop const&, bool for_good)>;
     /// Runs the guest to its end. Each thread calls `before` first; the last calls `after`.
-    void start(std::function<void()> before, After after);
+    void start(std::function<void()> const& before, After after);
     /// Makes the guest leave, with this end. The first of several counts.
     void request_stop(Stop const& stop);
     /// Ends the guest with the reason "frozen" once its first processor has made so many exits.
