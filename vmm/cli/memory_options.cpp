@@ -70,7 +70,7 @@ void MemoryOptionTexts::add_to(OptionList command) {
                     "guests, until one of them is written. offered: those that guests offer by the "
                     "hypercall; all: every small page, in the background. How long a write takes "
                     "then tells a guest whether another has such a page: for guests that trust "
-                    "each other [none]")
+                    "each other. Under KVM: none or offered [none]")
         ->type_name("none|offered|all")
         ->excludes(native);
     command
