@@ -24,7 +24,7 @@ struct SwappedWorld : SpaceWorld {
         put(b, 0x200000, 4);
         auto& child = clone(b);
         put(child, 0x201000, 5); // whose table is its own, then
-        for (std::uint64_t const gpa : {0x1000, 0x200000})
+        for (std::uint64_t const gpa : {0x1000U, 0x200000U})
             REQUIRE(swap_out_shared(registry, b, Gpa{gpa}, [](auto&, Duty) {}));
     }
 
@@ -90,10 +90,10 @@ TEST_CASE("a slot's count that is too high or too low is named, with both number
     CHECK(w.audit().clean());
 
     SwapSlot const own = w.slot_of(w.a, 0x1000);
-    for (std::uint64_t const gpa : {0x8000, 0x9000})
+    for (std::uint64_t const gpa : {0x8000U, 0x9000U})
         w.write_entry(w.a, gpa, SwappedEntry::word(own));
     w.check_finds({What::wrong_count, own.number, 1, 3});
-    for (std::uint64_t const gpa : {0x8000, 0x9000})
+    for (std::uint64_t const gpa : {0x8000U, 0x9000U})
         w.write_entry(w.a, gpa, 0);
     CHECK(w.audit().clean());
 }
