@@ -20,6 +20,11 @@ using Disk = AtaDisk<MachinePorts>;
     stop_with_error(message.text());
 }
 
+/// Frames that no guest can be promised: those that splitting large pages takes.
+std::uint64_t kept_back(FramePool const& pool, bool splits) {
+    return splits ? std::min<std::uint64_t>(TableReserve::capacity, pool.frames_total()) : 0;
+}
+
 OverCommit policy_of(abi::MemoryRecord const& wanted) {
     return wanted.overcommit_percent == 0 ? OverCommit::unlimited : OverCommit::backed;
 }
@@ -41,10 +46,7 @@ MemoryPolicy::MemoryPolicy(FramePool& pool, abi::MemoryRecord const& wanted, Swa
                            bool large_pages)
     : pool_(pool), wanted_(wanted), swap_(swap),
       commitment_(policy_of(wanted),
-                  pool.frames_total() -
-                      (swap != nullptr && large_pages
-                           ? std::min<std::uint64_t>(TableReserve::capacity, pool.frames_total())
-                           : 0),
+                  pool.frames_total() - kept_back(pool, swap != nullptr && large_pages),
                   swap != nullptr ? swap->counts.size() : 0, wanted.overcommit_percent) {
     if (swap == nullptr) return;
     area_.emplace(swap->disk, swap->counts);

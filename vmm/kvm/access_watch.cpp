@@ -45,9 +45,8 @@ std::vector<bool> AccessWatch::present(std::span<std::byte const> memory) const 
     if (entries.empty()) throw Failure{"/proc/self/pagemap can't be read"};
     std::vector<bool> present;
     present.reserve(entries.size());
-    // Bit 63: it is in memory; bit 62: the kernel has swapped it out.
     for (std::uint64_t const entry : entries)
-        present.push_back((entry >> 62) != 0);
+        present.push_back(PageMap::has_contents(entry));
     return present;
 }
 

@@ -5,6 +5,8 @@
 #include "kvm/guest_ram.hpp"
 #include "kvm/machine.hpp"
 
+#include <twofold/memory/dirty_log.hpp>
+
 #include <cstdint>
 #include <vector>
 
@@ -29,7 +31,8 @@ class DirtyLog {
     Machine& machine_;
     GuestRam& ram_;
     /// By this process: KVM does not see it.
-    std::vector<std::uint64_t> own_writes_;
+    std::vector<std::uint64_t> own_words_;
+    twofold::DirtyLog own_writes_{own_words_};
 };
 
 } // namespace twofold::vmm::kvm

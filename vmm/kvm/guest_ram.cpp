@@ -50,10 +50,9 @@ Mapping map_file_in_memory(std::uint64_t bytes) {
                          "can't map guest memory");
 }
 
-/// Bit 63: present; bit 61: a page of a file, or shared.
 std::uint64_t present_pages(std::vector<std::uint64_t> const& entries, bool of_file) {
     return static_cast<std::uint64_t>(std::ranges::count_if(entries, [=](std::uint64_t entry) {
-        return (entry >> 63 & 1) != 0 && (entry >> 61 & 1) == (of_file ? 1 : 0);
+        return PageMap::is_present(entry) && PageMap::is_of_file(entry) == of_file;
     }));
 }
 
@@ -149,7 +148,7 @@ std::expected<void, OutsideRam> GuestRam::zero(Gpa gpa, std::uint64_t bytes) {
 void GuestRam::note(Gpa gpa, std::uint64_t bytes) {
     std::uint64_t const end = (gpa.value() + bytes + page_4k.bytes() - 1) / page_4k.bytes();
     for (std::uint64_t page = gpa.value() / page_4k.bytes(); page < end; ++page)
-        (*writes_)[page / 64] |= std::uint64_t{1} << page % 64;
+        writes_->mark(Gpa{page * page_4k.bytes()});
 }
 
 void GuestRam::populate() {
@@ -220,9 +219,8 @@ std::uint64_t GuestRam::shared_pages(PageMap const& map) const {
 std::vector<std::uint64_t> GuestRam::touched_pages() const {
     auto const entries = PageMap{}.entries(bytes_);
     std::vector<std::uint64_t> touched;
-    // Bit 62: the kernel has swapped it out.
     for (std::uint64_t page = 0; page < entries.size(); ++page)
-        if ((entries[page] >> 62) != 0) touched.push_back(page);
+        if (PageMap::has_contents(entries[page])) touched.push_back(page);
     return touched;
 }
 

@@ -5,7 +5,9 @@
 #include "system/file_descriptor.hpp"
 
 #include <twofold/arch/address.hpp>
+#include <twofold/arch/bits.hpp>
 #include <twofold/arch/page_size.hpp>
+#include <twofold/memory/dirty_log.hpp>
 
 #include <cstdint>
 #include <expected>
@@ -28,6 +30,14 @@ class PageMap {
     void open();
     /// An entry of "pagemap" of Linux's admin guide for each 4 KiB page; empty where there is none.
     [[nodiscard]] std::vector<std::uint64_t> entries(std::span<std::byte const> memory) const;
+
+    static constexpr bool is_present(std::uint64_t entry) { return (entry & bit(63)) != 0; }
+    /// Present, or swapped out by the kernel.
+    static constexpr bool has_contents(std::uint64_t entry) {
+        return (entry & (bit(63) | bit(62))) != 0;
+    }
+    /// Present in a file, or shared.
+    static constexpr bool is_of_file(std::uint64_t entry) { return (entry & bit(61)) != 0; }
 
   private:
     explicit PageMap(FileDescriptor file) : file_(std::move(file)) {}
@@ -84,9 +94,8 @@ class GuestRam {
     std::expected<void, OutsideRam> read(Gpa gpa, std::span<std::byte> to) const;
     std::expected<void, OutsideRam> zero(Gpa gpa, std::uint64_t bytes);
 
-    /// From here on write() and zero() set a bit for each 4 KiB page that they write to; nullptr:
-    /// no more. The words must be all that the memory takes.
-    void note_writes(std::vector<std::uint64_t>* words) { writes_ = words; }
+    /// From here on write() and zero() mark each page that they write to; nullptr: no more.
+    void note_writes(twofold::DirtyLog* log) { writes_ = log; }
 
     /// Gives every page its frame now. Throws Failure when memory is short.
     void populate();
@@ -134,7 +143,7 @@ class GuestRam {
     bool released_ = false;
     /// Some pages are views of other files, or were.
     bool patched_ = false;
-    std::vector<std::uint64_t>* writes_ = nullptr;
+    twofold::DirtyLog* writes_ = nullptr;
 };
 
 } // namespace twofold::vmm::kvm

@@ -62,28 +62,28 @@ std::optional<Gpa> GuestView::translate(Gva gva) const {
                        });
 }
 
-bool GuestView::read(Gva gva, std::span<std::byte> to) const {
-    for (std::size_t done = 0; done < to.size();) {
-        Gva const from = gva + done;
-        auto const gpa = translate(from);
-        std::size_t const length =
-            std::min<std::size_t>(to.size() - done, 4096 - from.offset_in(4096));
-        if (!gpa || !ram_.read(*gpa, to.subspan(done, length))) return false;
+template <class Move>
+bool GuestView::in_pages(Gva gva, std::size_t bytes, Move&& move) const {
+    for (std::size_t done = 0; done < bytes;) {
+        Gva const at = gva + done;
+        auto const gpa = translate(at);
+        std::size_t const length = std::min<std::size_t>(bytes - done, 4096 - at.offset_in(4096));
+        if (!gpa || !move(*gpa, done, length)) return false;
         done += length;
     }
     return true;
 }
 
+bool GuestView::read(Gva gva, std::span<std::byte> to) const {
+    return in_pages(gva, to.size(), [&](Gpa gpa, std::size_t done, std::size_t length) {
+        return ram_.read(gpa, to.subspan(done, length)).has_value();
+    });
+}
+
 bool GuestView::write(Gva gva, GuestRam& ram, std::span<std::byte const> from) const {
-    for (std::size_t done = 0; done < from.size();) {
-        Gva const to = gva + done;
-        auto const gpa = translate(to);
-        std::size_t const length =
-            std::min<std::size_t>(from.size() - done, 4096 - to.offset_in(4096));
-        if (!gpa || !ram.write(*gpa, from.subspan(done, length))) return false;
-        done += length;
-    }
-    return true;
+    return in_pages(gva, from.size(), [&](Gpa gpa, std::size_t done, std::size_t length) {
+        return ram.write(gpa, from.subspan(done, length)).has_value();
+    });
 }
 
 std::expected<NestedTranslation, NestedFault>

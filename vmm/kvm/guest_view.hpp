@@ -37,6 +37,11 @@ class GuestView {
                        std::function<void(std::string)> const& put) const;
 
   private:
+    /// Calls `move(gpa, done, length)` for each page's part of `bytes` bytes from `gva` on, until
+    /// one returns false. Whether all of them are done.
+    template <class Move>
+    bool in_pages(Gva gva, std::size_t bytes, Move&& move) const;
+
     kvm_sregs const& registers_;
     GuestRam const& ram_;
 };

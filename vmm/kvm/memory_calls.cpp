@@ -3,9 +3,6 @@
 #include "kvm/guest_records.hpp"
 #include "system/failure.hpp"
 
-#include <bit>
-#include <numeric>
-
 namespace twofold::vmm::kvm {
 
 namespace {
@@ -47,14 +44,14 @@ std::uint64_t MemoryCalls::log_dirty(std::uint64_t means) {
 }
 
 std::uint64_t MemoryCalls::collect_dirty(Gva to, std::uint64_t words, kvm_sregs const& special) {
-    std::uint64_t const all = (parts_.ram.bytes().size() / page_4k.bytes() + 63) / 64;
-    if (!log_ || words != all) return refusal(abi::HypercallError::bad_argument);
+    if (!log_ || words != twofold::DirtyLog::words_for(parts_.ram.bytes().size()))
+        return refusal(abi::HypercallError::bad_argument);
     auto const written = log_->collect();
     if (!GuestView{special, parts_.ram}.write(to, parts_.ram, std::as_bytes(std::span{written})))
         return refusal(abi::HypercallError::bad_argument);
-    return std::transform_reduce(
-        written.begin(), written.end(), std::uint64_t{0}, std::plus{},
-        [](std::uint64_t word) { return static_cast<std::uint64_t>(std::popcount(word)); });
+    std::uint64_t pages = 0;
+    twofold::DirtyLog::for_each_in(written, [&](Gpa) { ++pages; });
+    return pages;
 }
 
 std::uint64_t MemoryCalls::merge(Gpa first, std::uint64_t pages, std::uint64_t only_count) {

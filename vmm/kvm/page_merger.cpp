@@ -34,12 +34,11 @@ std::span<std::byte> page_of(GuestRam const& ram, std::uint64_t number) {
 
 } // namespace
 
-/// "pagemap" of Linux's admin guide: bit 63, in memory; bit 62, swapped out; bit 61, of a file. A
-/// page that the guest has written to is this process's own, and stays so.
+/// A page that the guest has written to is this process's own, and stays so.
 bool PageMerger::still_uses(Page page) const {
     auto const entries = map_.entries(page_of(*page.ram, page.number));
     if (entries.empty()) throw Failure{"/proc/self/pagemap can't be read"};
-    return (entries.front() >> 62) == 0 || (entries.front() >> 61 & 1) != 0;
+    return !PageMap::has_contents(entries.front()) || PageMap::is_of_file(entries.front());
 }
 
 PageMerger::PlaceNumber const* PageMerger::find(std::span<std::byte const> contents,
@@ -125,7 +124,7 @@ OfferResult PageMerger::offer(GuestRam& ram, std::uint64_t first, std::uint64_t 
     auto const entries = map_.entries(part);
     OfferResult result;
     for (std::uint64_t n = 0; n < entries.size(); ++n)
-        if ((entries[n] >> 62) != 0) offer_one(ram, first + n, result);
+        if (PageMap::has_contents(entries[n])) offer_one(ram, first + n, result);
     give_frames_back();
     return result;
 }

@@ -64,9 +64,8 @@
 //   dirty_log    {guest, means, intervals, pages, digest, exits, ticks}
 //                the same once more at the guest's end: all pages that it wrote, each once
 //       means        write_protection | dirty_bits | page_modification_log
-//       exits        that only the log has caused: writes to a page that is the guest's already
-//       (and
-//                    with clones those by which the last sharer takes one over), or full logs
+//       exits        that only the log has caused: full logs, or writes to a page that is the
+//                    guest's already, those by which the last sharer takes one over included
 //       ticks        to begin the log and to collect it, and of full logs; what a write costs more
 //                    is in guest_stop.violations
 //   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
@@ -88,9 +87,8 @@
 //                and large pages that were made of small ones, or made into them; where pages are
 //                merged or promoted
 //       reason       exit | halt | triple_fault | time_limit | outside_memory | out_of_frames |
-//                    dirty_log |
-//                    swap_failed | shootdown_pending | denied | unknown_port | unknown_exit |
-//                    misconfiguration | load_error | entry_failure | frozen | killed
+//                    dirty_log | swap_failed | shootdown_pending | denied | unknown_port |
+//                    unknown_exit | misconfiguration | load_error | entry_failure | frozen | killed
 //       code         the guest's own for exit, 0 for halt and frozen, 1 for all others
 //                under KVM also unknown_places:[{place, reads, writes}] where that was asked for,
 //                kernel:{name:count}, what its kernel counted, and
@@ -111,11 +109,13 @@
 //       merge        all of it together, by offers and in the background
 //       promote      tables looked at, large pages made, and of these those whose pages lay apart
 //       error        what the swap disk last said is wrong with it
-//   audit        {frames, spaces, references, mismatches, faults, first?:{what, frame, level,
-//                counted, found}, slots?:{audited, used, references, mismatches, first?:{what,
-//                slot, counted, found}}} every frame against all that has a reference to it: before
-//                the end of the last of the guests that run together, or of each of them where the
-//                launch asks for it, and after all
+//   audit        {frames, spaces, references, mismatches, faults,
+//                first?:{what, frame, level, counted, found},
+//                slots?:{audited, used, references, mismatches, first?:{what, slot, counted,
+//                found}}}
+//                every frame against all that has a reference to it: before the end of the last of
+//                the guests that run together, or of each of them where the launch asks for it, and
+//                after all
 //       frames       of 4 KiB, which is all that the guests had together
 //       references   entries of EPT, roots, and frames of the hypervisor's own
 //       faults       frames that were withheld, because what was free had a reference, and frames

@@ -8,8 +8,8 @@
 
 namespace twofold {
 
-/// Two bits a slot, the least recently used
-/// lowest. Slots that a set does not have stay highest, where no victim is taken from.
+/// Two bits a slot, the least recently used lowest. Slots that a set does not have stay highest,
+/// where no victim is taken from.
 namespace use_order {
 
 inline constexpr std::uint32_t most_slots = 4;
