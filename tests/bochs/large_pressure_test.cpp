@@ -31,8 +31,8 @@ Json run_short(std::vector<std::string> const& words) {
 } // namespace
 
 TEST_CASE(
-    "a guest with large pages and more memory than there is finds all that it wrote: its cold "
-    "ones were split and left in parts") {
+    "cold large pages of a guest with more memory than there is are split and leave in parts, and "
+    "it finds all that it wrote") {
     auto const run = run_short({"pressure", "--memory", "16M", "--host-page", "2m",
                                 "--frames-limit", "8M", "--swap", "24M", "--audit", "--", "--pages",
                                 "3000", "--cold", "2400", "--passes", "4"});
