@@ -27,6 +27,8 @@ struct AtaError {
         device_fault,
         /// It says what is wrong: status bit ERR.
         refused,
+        /// It said that all was well, and the bytes are others than those that were written.
+        other_contents,
     };
 
     Kind kind;
@@ -57,6 +59,7 @@ constexpr std::string_view reason_of(AtaError const& error) {
     case AtaError::Kind::no_data_request: return "the disk took the command and did nothing";
     case AtaError::Kind::device_fault: return "the disk reports a fault of its own";
     case AtaError::Kind::refused: return ata_error_bits(error.error);
+    case AtaError::Kind::other_contents: return "other bytes came back than were written there";
     }
     return "";
 }
@@ -73,6 +76,7 @@ constexpr void describe(AtaError const& error, Sink& sink) {
     }
     abi::put(sink, ": ");
     abi::put(sink, reason_of(error));
+    if (error.kind == AtaError::Kind::other_contents) return; // the registers know nothing of it
     abi::put(sink, " (status ");
     abi::put_hexadecimal(sink, std::uint64_t{error.status});
     abi::put(sink, ", error ");

@@ -1,16 +1,22 @@
 #include "hv/vm/memory_policy.hpp"
 
 #include "hv/cpu/panic.hpp"
+#include "hv/device/prove_disk.hpp"
 #include "hv/device/serial_ports.hpp"
 
 #include <twofold/abi/json_line.hpp>
 #include <twofold/abi/text.hpp>
+
+#include <array>
 
 namespace twofold::hv {
 
 namespace {
 
 using Disk = AtaDisk<MachinePorts>;
+
+/// For what is written to the disk and read back before anything needs it.
+alignas(page_4k.bytes()) constinit std::array<std::byte, page_4k.bytes()> proof{};
 
 [[noreturn]] void stop_for(std::string_view why, AtaError const* error = nullptr) {
     abi::TextBuffer<320> message;
@@ -39,6 +45,10 @@ SwapSpace find_swap_space(EarlyMemory& memory, std::uint64_t bytes) {
     auto const counts = memory.allocate(slots * sizeof(std::uint32_t));
     if (!counts || slots > SwapArea::most_slots)
         stop_for("memory has no room for a count of 4 bytes for each of its pages");
+    auto const proven = prove_ends(disk, slots, proof);
+    if (!proven) stop_for("", &proven.error());
+    abi::JsonLine{hv::report}("record", "swap_disk")("sectors", disk.sectors())(
+        "pages_proven", std::uint64_t{*proven});
     return {SwapDisk<MachinePorts>{disk}, {at<std::uint32_t>(*counts), slots}};
 }
 

@@ -28,8 +28,10 @@ struct SwapSpace {
     std::span<std::uint32_t> counts;
 };
 
-/// The second disk of the first ATA channel, of which `bytes` bytes are used. Where it is missing,
-/// broken or too small, or memory has no room for the counts, the hypervisor stops and says so.
+/// The second disk of the first ATA channel, of which `bytes` bytes are used: the first and the
+/// last page of these have been written and read back, and the record `swap_disk` says so. Where it
+/// is missing, broken or too small, or memory has no room for the counts, the hypervisor stops and
+/// says so.
 SwapSpace find_swap_space(EarlyMemory& memory, std::uint64_t bytes);
 
 class MemoryPolicy {

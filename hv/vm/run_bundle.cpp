@@ -89,12 +89,13 @@ bool starts_with_the_one_before(Bundle const& bundle, std::uint32_t index) {
 
 void run_bundle(Machine& machine, Bundle const& bundle) {
     mask_interrupts();
+    abi::MemoryRecord const& memory = bundle.memory();
+    std::optional<SwapSpace> swap;
+    // It needs nothing of the processor, so that it is seen to work where guests can't run, too.
+    if (memory.swap_bytes != 0) swap = find_swap_space(machine.free, memory.swap_bytes);
     auto const capabilities = find_capabilities(largest_leaf(bundle));
     if (!capabilities) return;
     Hpa const region = take(machine.free, 4096);
-    abi::MemoryRecord const& memory = bundle.memory();
-    std::optional<SwapSpace> swap;
-    if (memory.swap_bytes != 0) swap = find_swap_space(machine.free, memory.swap_bytes);
     MergeStorage merge_storage;
     if ((memory.flags & abi::MemoryRecord::merge_offered) != 0)
         merge_storage = find_merge_storage(machine.free);

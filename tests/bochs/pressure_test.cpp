@@ -54,15 +54,25 @@ exec bochs-bin -q -f "$here/bochsrc" -rc "$5"
     return run;
 }
 
-/// `how`: what fails.
+/// The two pages that are written and read back before anything else.
+constexpr std::uint64_t proof_bytes = std::uint64_t{2} * 4096;
+
+/// `how`: what fails once `after` bytes were transferred.
+Json run_with_failing_disk(std::string const& how, std::uint64_t after,
+                           std::vector<std::string> arguments) {
+    return run_with_disk("",
+                         "export TWOFOLD_FAILING=" + how +
+                             " TWOFOLD_FAILING_AFTER=" + std::to_string(after) +
+                             " TWOFOLD_FAILING_DISK=$disk LD_PRELOAD=" TWOFOLD_FAILING_DISK,
+                         std::move(arguments));
+}
+
 void check_broken_disk(std::string const& how) {
     INFO(how);
     auto const run =
-        run_with_disk("",
-                      "export TWOFOLD_FAILING=" + how +
-                          " TWOFOLD_FAILING_DISK=$disk LD_PRELOAD=" TWOFOLD_FAILING_DISK,
-                      {"pressure", "--with", "hello", "--memory", "12M", "--frames-limit", "4M",
-                       "--swap", "8M", "--", "--pages", "1500"});
+        run_with_failing_disk(how, proof_bytes,
+                              {"pressure", "--with", "hello", "--memory", "12M", "--frames-limit",
+                               "4M", "--swap", "8M", "--", "--pages", "1500"});
     REQUIRE(run["failure"].is_null());
     auto const stop = stop_of(run, 0);
     CHECK(stop["reason"] == (how == "write" ? "out_of_frames" : "swap_failed"));
@@ -148,6 +158,31 @@ TEST_CASE("a swap disk that is missing stops the hypervisor before any guest, an
     CHECK(run["guests"].empty());
     CHECK(has(run["failure"], "the swap disk (ata0-slave) can't be used: IDENTIFY DEVICE: nothing "
                               "is connected there"));
+}
+
+TEST_CASE("a swap disk that does not keep what is written to it stops the hypervisor before any "
+          "guest, and says so") {
+    struct Case {
+        std::string how;
+        std::uint64_t after;
+        char const* complaint;
+    };
+    for (auto const& [how, after, complaint] :
+         {Case{"write", 0, "writing sector 0: the command was aborted"},
+          // The last page of 1024 begins there.
+          Case{"write", 4096, "writing sector 8184: the command was aborted"},
+          Case{"read", 0, "reading sector 0: the command was aborted"},
+          Case{"keep", 0, "reading sector 0: other bytes came back than were written there"},
+          Case{"keep", 4096, "reading sector 8184: other bytes came back"},
+          Case{"keep", 4608, "reading sector 8185: other bytes came back"}}) {
+        auto const run = run_with_failing_disk(how, after, {"hello", "--swap", "4M"});
+        INFO(run["failure"].dump());
+        CHECK(run["status"] == 1);
+        CHECK(run["guests"].empty());
+        CHECK(run["swap_disk"].is_null());
+        CHECK(has(run["failure"],
+                  std::string{"the swap disk (ata0-slave) can't be used: "} + complaint));
+    }
 }
 
 TEST_CASE("a swap disk that breaks stops the guest whose page it has, or that needs a frame") {

@@ -1,5 +1,6 @@
 // The ATA driver, and pages over it, against a channel that misbehaves on demand.
 #include "catch.hpp"
+#include "hv/device/prove_disk.hpp"
 #include "hv/device/swap_disk.hpp"
 #include "support/fake_ata_bus.hpp"
 
@@ -193,6 +194,37 @@ TEST_CASE("after an error nothing is written to the swap disk, and what is on it
     REQUIRE(swap.read_page({0}, frame));
     CHECK(page[4095] == std::byte{5});
     CHECK(swap.pages_written() == 1);
+}
+
+TEST_CASE("a disk is proven by its first and its last page, and they are the only ones written") {
+    FakeAtaDisk fake{.sectors = 64};
+    Disk disk = identified(fake);
+    std::vector<std::byte> page(4096);
+    CHECK(prove_ends(disk, 8, page) == 2U);
+    CHECK(fake.commands == std::vector<std::uint8_t>{0xec, 0x30, 0x30, 0x20, 0x20});
+    auto const is_zero = [](std::byte b) { return b == std::byte{0}; };
+    std::span const contents{fake.contents};
+    CHECK(std::ranges::all_of(contents.subspan(4096, 6UL * 4096), is_zero));
+    CHECK_FALSE(std::ranges::equal(contents.first(4096), contents.last(4096)));
+    fake.commands.clear();
+    CHECK(prove_ends(disk, 1, page) == 1U);
+    CHECK(fake.commands == std::vector<std::uint8_t>{0x30, 0x20});
+}
+
+TEST_CASE("a disk that fails at either end, or on which both ends are one place, is not proven") {
+    std::vector<std::byte> page(4096);
+    auto const error_of = [&](FakeAtaDisk fake, std::uint64_t pages) {
+        Disk disk = identified(fake);
+        auto const proven = prove_ends(disk, pages, page);
+        REQUIRE_FALSE(proven);
+        return text_of(proven.error());
+    };
+    CHECK(error_of({.sectors = 64, .bad_sector = 3}, 8).starts_with("writing sector 0: "));
+    CHECK(error_of({.sectors = 64, .bad_sector = 63}, 8).starts_with("writing sector 56: "));
+    CHECK(error_of({.sectors = 63}, 8).starts_with("writing sector 56: the disk ends before"));
+    // Its contents repeat after 64 sectors.
+    CHECK(error_of({.sectors = 72}, 9) ==
+          "reading sector 0: other bytes came back than were written there");
 }
 
 } // namespace ata_disk_test

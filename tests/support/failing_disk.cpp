@@ -1,6 +1,7 @@
 // Preloaded into an emulator: its transfers to and from one file fail. The file is the one that
-// descriptor TWOFOLD_FAILING_DISK refers to; TWOFOLD_FAILING is `write`, or `read` for reads after
-// the first write.
+// descriptor TWOFOLD_FAILING_DISK refers to. TWOFOLD_FAILING is `write`; or `read`, for reads after
+// the first write; or `keep`: writes are said to have been done, and were not. So many bytes are
+// transferred well before, in that direction, as TWOFOLD_FAILING_AFTER says.
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,6 +13,8 @@
 namespace {
 
 bool written = false;
+/// Bytes that were transferred in the direction that fails.
+long long done = 0;
 
 bool is_the_disk(int descriptor) {
     char const* const number = std::getenv("TWOFOLD_FAILING_DISK");
@@ -22,9 +25,14 @@ bool is_the_disk(int descriptor) {
            disk.st_ino == other.st_ino;
 }
 
-bool fails(char const* how) {
+/// For each transfer that could fail in the way `how`, once.
+bool fails(char const* how, size_t bytes) {
     char const* const wanted = std::getenv("TWOFOLD_FAILING");
-    return wanted != nullptr && std::strcmp(wanted, how) == 0;
+    if (wanted == nullptr || std::strcmp(wanted, how) != 0) return false;
+    char const* const after = std::getenv("TWOFOLD_FAILING_AFTER");
+    if (done >= (after != nullptr ? std::atoll(after) : 0)) return true;
+    done += static_cast<long long>(bytes);
+    return false;
 }
 
 ssize_t fail() {
@@ -36,13 +44,14 @@ ssize_t fail() {
 
 extern "C" ssize_t write(int descriptor, void const* bytes, size_t count) {
     if (is_the_disk(descriptor)) {
-        if (fails("write")) return fail();
+        if (fails("write", count)) return fail();
+        if (fails("keep", count)) return static_cast<ssize_t>(count);
         written = true;
     }
     return syscall(SYS_write, descriptor, bytes, count);
 }
 
 extern "C" ssize_t read(int descriptor, void* bytes, size_t count) {
-    if (written && fails("read") && is_the_disk(descriptor)) return fail();
+    if (written && is_the_disk(descriptor) && fails("read", count)) return fail();
     return syscall(SYS_read, descriptor, bytes, count);
 }

@@ -18,6 +18,9 @@ std::string swapping_report() {
     report.insert(report.find(R"("frames":{)"),
                   R"("reclaim":{"swapped_out":64,"swapped_in":32,"released":7},)");
     report.insert(report.find(R"({"record":"end")"), memory_record);
+    report.insert(report.find(R"({"record":"guest_start")"),
+                  R"({"record":"swap_disk","sectors":2016,"pages_proven":2})"
+                  "\n");
     return report;
 }
 
@@ -42,14 +45,14 @@ TEST_CASE("options of memory that make no sense are refused before anything star
                   "--overcommit: there is no 'maybe'; there are always, "
                   "never and ratio"},
              Case{{"--overcommit-ratio", "90"}, "--overcommit-ratio: it needs --overcommit ratio"},
-             Case{{"--swap", "1M", "--engine", "qemu"}, "--swap needs --engine bochs or kvm"},
-             Case{{"--audit", "--engine", "kvm"}, "--audit needs --engine bochs"},
-             Case{{"--merge", "all", "--engine", "kvm"}, "--merge all needs --engine bochs"},
-             Case{{"--merge", "offered", "--engine", "qemu"},
-                  "--merge needs --engine bochs or kvm"},
-             Case{{"--promote", "--engine", "kvm"}, "--promote needs --engine bochs"},
-             Case{{"--nx-huge-pages", "--engine", "qemu"}, "--nx-huge-pages needs --engine bochs"},
-             Case{{"--working-set", "5", "--engine", "kvm"}, "--working-set needs --engine bochs"},
+             Case{{"--audit", "--engine", "kvm"}, "--audit needs --engine bochs or qemu"},
+             Case{{"--merge", "all", "--engine", "kvm"},
+                  "--merge all needs --engine bochs or qemu"},
+             Case{{"--promote", "--engine", "kvm"}, "--promote needs --engine bochs or qemu"},
+             Case{{"--nx-huge-pages", "--engine", "kvm"},
+                  "--nx-huge-pages needs --engine bochs or qemu"},
+             Case{{"--working-set", "5", "--engine", "kvm"},
+                  "--working-set needs --engine bochs or qemu"},
              Case{{"--dirty-log", "pml", "--engine", "kvm"}, "--dirty-log needs --engine bochs"},
              Case{{"--dirty-log", "all"},
                   "--dirty-log: there is no 'all'; there are write-protection, dirty-bits and pml"},
@@ -88,13 +91,15 @@ TEST_CASE("what was swapped, given back, promised and reclaimed is shown, and is
     for (auto const* const part :
          {"swapped out", "given back", "over-commit: 150 % of frames and swap",
           "4 MiB, by --frames-limit", "3  large pages, to swap them",
+          "2  written and read back at the start; the disk has 2,016 sectors",
           "256  pages, 1 MiB; 60 in use at most", "writing sector 8: the command was aborted"}) {
         INFO(text);
         CHECK(has(text, part));
     }
     auto const json = bochs.run({"run", "g", "--json", "-"}).out;
-    for (auto const* const part : {R"("swapped_out": 64)", R"("promised_most": 1500)",
-                                   R"("used_most": 60)", R"("split": 3)"}) {
+    for (auto const* const part :
+         {R"("swapped_out": 64)", R"("promised_most": 1500)", R"("used_most": 60)", R"("split": 3)",
+          R"("pages_proven": 2)", R"("sectors": 2016)"}) {
         INFO(json);
         CHECK(has(json, part));
     }

@@ -56,12 +56,11 @@ void LaunchOptions::add_several_to(OptionList command) {
 
 void LaunchOptions::check_memory_options() const {
     auto const given = memory.given();
-    if (given.empty() || on.engine == "bochs") return;
-    // Under KVM a guest is alone, and the kernel looks after its memory.
+    // Bochs and QEMU run the hypervisor. Under KVM the kernel looks after a guest's memory.
+    if (given.empty() || on.engine != "kvm") return;
     auto const of_the_hypervisor = memory.given_for_the_hypervisor();
     if (!of_the_hypervisor.empty())
-        throw UsageError{fmt::format("{} needs --engine bochs", of_the_hypervisor)};
-    if (on.engine != "kvm") throw UsageError{fmt::format("{} needs --engine bochs or kvm", given)};
+        throw UsageError{fmt::format("{} needs --engine bochs or qemu", of_the_hypervisor)};
 }
 
 LaunchPlan LaunchOptions::plan() const {

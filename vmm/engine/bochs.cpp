@@ -67,10 +67,8 @@ std::unique_ptr<Run> BochsEngine::start(LaunchPlan const& plan, Sinks sinks, Eve
     std::string const disk =
         files.add("disk image", image_for(plan, options_.hypervisor, ticks_per_second));
     std::string swap_disk;
-    if (plan.memory.swap_bytes != 0) {
-        auto file = make_nameless_file(aligned_up(plan.memory.swap_bytes, cylinder_bytes));
-        swap_disk = files.files.emplace_back(std::move(file)).path();
-    }
+    if (plan.memory.swap_bytes != 0)
+        swap_disk = files.add_nameless(aligned_up(plan.memory.swap_bytes, cylinder_bytes));
     std::string const configuration = files.add(
         "bochs configuration", bochs_configuration({.memory_bytes = memory,
                                                     .cpu_model = options_.cpu_model,

@@ -23,6 +23,10 @@ std::string EmulatorFiles::add(char const* name, std::string_view contents) {
     return add(name, std::as_bytes(std::span{contents}));
 }
 
+std::string EmulatorFiles::add_nameless(std::uint64_t bytes) {
+    return files.emplace_back(make_nameless_file(bytes)).path();
+}
+
 std::vector<int> EmulatorFiles::inherited() const {
     std::vector<int> all{console.write_end.get(), report.write_end.get(), chatter.write_end.get()};
     for (auto const& file : files)

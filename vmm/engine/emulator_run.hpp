@@ -22,6 +22,8 @@ struct EmulatorFiles {
     /// Adds a file and returns the path under which the emulator finds it.
     std::string add(char const* name, std::span<std::byte const> contents);
     std::string add(char const* name, std::string_view contents);
+    /// The same with a file in TMPDIR of `bytes` zeros, which takes room only for what is written.
+    std::string add_nameless(std::uint64_t bytes);
     /// All descriptors that the emulator inherits.
     [[nodiscard]] std::vector<int> inherited() const;
 };

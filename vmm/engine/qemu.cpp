@@ -52,6 +52,11 @@ std::unique_ptr<Run> QemuEngine::start(LaunchPlan const& plan, Sinks sinks, Even
                                      "file:" + files.console.write_end.path(),
                                      "-serial",
                                      "file:" + files.report.write_end.path()};
+    if (plan.memory.swap_bytes != 0) {
+        std::string const swap_disk = files.add_nameless(plan.memory.swap_bytes);
+        command.insert(command.end(),
+                       {"-drive", fmt::format("file={},format=raw,if=ide,index=1", swap_disk)});
+    }
     try {
         return std::make_unique<EmulatorRun>(std::move(command), std::move(files), std::move(sinks),
                                              loop, wall_clock_limit(plan));

@@ -175,9 +175,16 @@ void add_dirty_log(Table& table, record::DirtyLog const& log,
     }
 }
 
-std::string memory_text(std::optional<record::Memory> const& memory,
+std::string memory_text(std::optional<record::SwapDisk> const& disk,
+                        std::optional<record::Memory> const& memory,
                         std::vector<record::Audit> const& audits, Style const& style) {
     Table table;
+    if (disk) {
+        table.add(count_row("swap pages proven", disk->pages_proven,
+                            fmt::format("written and read back at the start; the disk has {} "
+                                        "sectors of 512 bytes",
+                                        grouped(disk->sectors))));
+    }
     if (memory) add_memory(table, *memory);
     if (memory && !memory->merge.empty()) add_merging(table, memory->merge);
     if (memory && !memory->promote.empty()) add_promoting(table, memory->promote);

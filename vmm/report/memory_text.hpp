@@ -28,7 +28,8 @@ void add_working_sets(Table& table, std::vector<record::WorkingSet> const& found
 
 /// What all guests had together, and what audits of it have found: a heading and a table; nothing
 /// where the report says nothing of these.
-std::string memory_text(std::optional<record::Memory> const& memory,
+std::string memory_text(std::optional<record::SwapDisk> const& disk,
+                        std::optional<record::Memory> const& memory,
                         std::vector<record::Audit> const& audits, Style const& style);
 
 /// What audits have found wrong, for people; nothing if nothing.

@@ -25,6 +25,13 @@ struct Boot {
     std::vector<Phase> phases;
 };
 
+/// A disk that was written to, and read back, before anything depended on it.
+struct SwapDisk {
+    /// Of 512 bytes.
+    std::uint64_t sectors;
+    std::uint64_t pages_proven;
+};
+
 struct CapabilityMissing {
     std::string capability;
     std::string where;
@@ -289,10 +296,11 @@ struct End {
 
 namespace twofold::vmm {
 
-using Record = std::variant<record::Boot, record::CapabilityMissing, record::GuestStart,
-                            record::Walk, record::Paging, record::TablePage, record::TablesEnd,
-                            record::Figure, record::EptProbe, record::Merge, record::WorkingSet,
-                            record::DirtyPages, record::DirtyLog, record::GuestStop, record::Memory,
-                            record::Audit, record::Error, record::Panic, record::End>;
+using Record =
+    std::variant<record::Boot, record::SwapDisk, record::CapabilityMissing, record::GuestStart,
+                 record::Walk, record::Paging, record::TablePage, record::TablesEnd, record::Figure,
+                 record::EptProbe, record::Merge, record::WorkingSet, record::DirtyPages,
+                 record::DirtyLog, record::GuestStop, record::Memory, record::Audit, record::Error,
+                 record::Panic, record::End>;
 
 } // namespace twofold::vmm

@@ -237,6 +237,8 @@ record::Panic read_panic(Fields const& fields) {
 
 Record read_record(std::string const& kind, Fields const& fields) {
     if (kind == "boot") return read_boot(fields);
+    if (kind == "swap_disk")
+        return record::SwapDisk{fields.number("sectors"), fields.number("pages_proven")};
     if (kind == "capability_missing") return read_capability_missing(fields);
     if (kind == "guest_start") return read_guest_start(fields);
     if (kind == "walk") return read_walk(fields);

@@ -16,6 +16,10 @@ Json to_json(record::Boot const& boot) {
     return {{"processor", boot.processor}, {"memory_bytes", boot.memory_bytes}, {"phases", phases}};
 }
 
+Json to_json(record::SwapDisk const& disk) {
+    return {{"sectors", disk.sectors}, {"pages_proven", disk.pages_proven}};
+}
+
 Json to_json(record::GuestStart const& start) {
     Json json{{"memory_bytes", start.memory_bytes},
               {"guest_page", hexadecimal(start.guest_page.bytes())},
@@ -217,6 +221,7 @@ Json run_json(RunReport const& report) {
     for (auto const& error : report.errors())
         errors.push_back(error.message);
     return {{"boot", or_null(report.boot())},
+            {"swap_disk", or_null(report.swap_disk())},
             {"capabilities_missing", missing},
             {"guests", guests},
             {"memory", or_null(report.memory())},

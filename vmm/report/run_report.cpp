@@ -49,6 +49,11 @@ void RunReport::add(record::Boot boot) {
     boot_ = std::move(boot);
 }
 
+void RunReport::add(record::SwapDisk disk) {
+    if (swap_disk_) throw MalformedRecord{"a second record \"swap_disk\""};
+    swap_disk_ = disk;
+}
+
 void RunReport::add(record::CapabilityMissing missing) { missing_.push_back(std::move(missing)); }
 
 void RunReport::add(record::GuestStart start) {

@@ -38,6 +38,8 @@ class RunReport {
     bool add_line(std::string_view line);
 
     [[nodiscard]] std::optional<record::Boot> const& boot() const { return boot_; }
+    /// None where the launch asked for none, or it failed.
+    [[nodiscard]] std::optional<record::SwapDisk> const& swap_disk() const { return swap_disk_; }
     [[nodiscard]] std::vector<record::CapabilityMissing> const& missing() const { return missing_; }
     [[nodiscard]] std::vector<GuestReport> const& guests() const { return guests_; }
     [[nodiscard]] std::vector<record::Error> const& errors() const { return errors_; }
@@ -58,6 +60,7 @@ class RunReport {
 
   private:
     void add(record::Boot boot);
+    void add(record::SwapDisk disk);
     void add(record::CapabilityMissing missing);
     void add(record::GuestStart start);
     void add(record::Walk walk);
@@ -82,6 +85,7 @@ class RunReport {
     GuestReport& running(std::uint64_t guest, char const* kind);
 
     std::optional<record::Boot> boot_;
+    std::optional<record::SwapDisk> swap_disk_;
     std::vector<record::CapabilityMissing> missing_;
     std::vector<GuestReport> guests_;
     std::optional<std::uint64_t> first_start_;

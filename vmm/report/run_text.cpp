@@ -180,7 +180,7 @@ std::string run_text(RunReport const& report, Style const& style) {
     std::string text;
     for (auto const& guest : report.guests())
         text += guest_text(guest, report.guests().size() > 1, style);
-    text += memory_text(report.memory(), report.audits(), style);
+    text += memory_text(report.swap_disk(), report.memory(), report.audits(), style);
     return text + start_text(report, style);
 }
 

@@ -8,6 +8,10 @@
 //   boot         {processor, memory_bytes, phases:[{name, ticks}]}
 //                ticks: how long each phase took; the first begins with the loader's first
 //                instruction, and each of the others where the one before it ends
+//   swap_disk    {sectors, pages_proven}
+//                before anything else, where the launch asks for swap: the disk has so many sectors
+//                of 512 bytes, and so many of the pages that are used, the first and the last, were
+//                written and read back. One that fails it is an `error`
 //   capability_missing
 //                {capability, where, meaning}; then `end`: nothing can run
 //   guest_start  {guest, name, memory_bytes, guest_page, host_page, populate, native,
