@@ -7,6 +7,8 @@
 //   --common N    pages that are all different, and the other guest has each of them (24)
 //   --alone       there is no other guest
 //   --background  offers nothing: the hypervisor finds the pages (`--merge all`)
+//   --yields N    offers nothing, gives N turns away, and then all pages must share frames: the
+//                 hypervisor has found them while no guest had anything to do
 //   --rounds N    how often all pages are verified while they share frames (4)
 #include "guest/kit/hypercall.hpp"
 #include "guest/kit/kernel.hpp"
@@ -21,6 +23,7 @@ constexpr int exit_success = 0;
 constexpr int exit_wrong_contents = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_refused = 3;
+constexpr int exit_not_shared = 4;
 
 struct Wanted {
     std::uint64_t zeros = 8;
@@ -28,6 +31,7 @@ struct Wanted {
     std::uint64_t own = 8;
     std::uint64_t common = 24;
     std::uint64_t rounds = 4;
+    std::uint64_t yields = 0;
     bool alone = false;
     bool background = false;
 
@@ -45,6 +49,7 @@ Wanted wanted_by(Arguments arguments) {
                              {"--own", wanted.own},
                              {"--common", wanted.common},
                              {"--rounds", wanted.rounds},
+                             {"--yields", wanted.yields},
                              {"--alone", wanted.alone},
                              {"--background", wanted.background}});
     return wanted;
@@ -80,21 +85,33 @@ class Twin {
         return (page - wanted_.own + 1) << 32 | word;
     }
 
+    /// What goes to the last word of each page when the guest parts with the other: no page has the
+    /// contents of another then.
+    [[nodiscard]] std::uint64_t mark(std::uint64_t page) const {
+        return ~(own_number_ << 32 | page);
+    }
+
     int wait_until_shared() {
+        for (std::uint64_t yield = 0; yield < wanted_.yields; ++yield)
+            (void)ask(abi::Hypercall::yield);
         for (;;) {
-            auto const shared = merge_pages(first_, wanted_.pages(), wanted_.background);
+            auto const shared =
+                merge_pages(first_, wanted_.pages(), wanted_.background || wanted_.yields != 0);
             if (!shared) {
                 print("pages can't be offered here\n");
                 return exit_refused;
             }
             if (*shared == wanted_.shared()) return exit_success;
+            if (wanted_.yields == 0) continue;
+            print("only ", *shared, " of ", wanted_.shared(), " pages share a frame\n");
+            return exit_not_shared;
         }
     }
     [[nodiscard]] bool verify(bool marked) const {
         for (std::uint64_t page = 0; page < wanted_.pages(); ++page) {
             for (std::uint64_t word = 0; word < words; ++word) {
                 bool const is_marked = marked && word == words - 1;
-                if (at(page)[word] == (is_marked ? mark_ : contents(page, word))) continue;
+                if (at(page)[word] == (is_marked ? mark(page) : contents(page, word))) continue;
                 print("page ", page, ", word ", word, " is not what was written\n");
                 return false;
             }
@@ -103,7 +120,7 @@ class Twin {
     }
     int part() {
         for (std::uint64_t page = 0; page < wanted_.pages(); ++page)
-            at(page)[words - 1] = mark_;
+            at(page)[words - 1] = mark(page);
         auto const shared = merge_pages(first_, wanted_.pages(), true);
         if (!shared || *shared != 0 || !verify(true)) return exit_wrong_contents;
         print("after a write to each none does, and all hold what was written\n");
@@ -113,8 +130,6 @@ class Twin {
     Wanted wanted_;
     Gpa first_;
     std::uint64_t own_number_ = own_number();
-    /// What goes to the last word of each page when the guest parts with the other.
-    std::uint64_t mark_ = ~own_number_;
 };
 
 } // namespace

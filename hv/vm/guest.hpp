@@ -75,6 +75,8 @@ struct Guest {
     ProcessorState processor = ProcessorState::after_reset();
     /// VMLAUNCH has been executed; from then on it is VMRESUME.
     bool launched = false;
+    /// It gave the rest of its last turn away.
+    bool yielded = false;
     boost::intrusive::list_member_hook<> waiting{};
     GuestUart uart{};
     GuestConsole console{};

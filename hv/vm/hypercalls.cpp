@@ -82,7 +82,8 @@ bool clone_for(Guest& guest, Registers& registers) {
 /// A guest whose time is over has a timer that ends its next turn at once.
 bool yield_for(Guest& guest, Registers& registers) {
     registers.rax = 0;
-    if (!guest.scheduler.others_wait()) return true;
+    if (!guest.scheduler.others_wait() && !guest.scheduler.uses_idle_time()) return true;
+    guest.yielded = true;
     guest.registers = registers;
     return false;
 }

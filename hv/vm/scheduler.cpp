@@ -49,6 +49,17 @@ void Scheduler::do_upkeep() {
     host_.upkeep->work([this](Space const& space, Duty duty) { carry_out_for(space, duty); });
 }
 
+void Scheduler::use_idle_time(bool yielded) {
+    yields_ = yielded ? yields_ + 1 : 0;
+    if (!yielded || !uses_idle_time() || yields_ < guests_.size()) return;
+    yields_ = 0;
+    std::uint64_t const end = read_ticks() + host_.ticks_per_second / 100;
+    std::uint64_t const passes = host_.upkeep->passes();
+    do {
+        do_upkeep();
+    } while (host_.upkeep->passes() == passes && read_ticks() < end);
+}
+
 std::uint64_t Scheduler::look_at_working_set(Guest& guest) {
     auto const found = guest.space.working_set();
     carry_out(found.duty, guest.ept_pointer);
@@ -77,12 +88,14 @@ void Scheduler::run() {
         give_turn(guest);
         look_at_working_set_of(guest);
         look_at_dirty_log_of_launch(guest);
+        bool const yielded = std::exchange(guest.yielded, false);
         if (guest.stop) {
             end(guest);
         } else {
             guests_.splice(guests_.end(), guests_, guests_.begin());
         }
         do_upkeep();
+        use_idle_time(yielded);
     }
     (void)give_back_stock();
 }

@@ -51,6 +51,11 @@ class Scheduler {
         return !guests_.empty() && &guests_.front() != &guests_.back();
     }
 
+    /// Something is to be done while no guest wants the processor.
+    [[nodiscard]] bool uses_idle_time() const {
+        return host_.upkeep != nullptr && host_.upkeep->works_in_background();
+    }
+
     /// The guest is interrupted from time to time: others wait, or frames are zeroed for it.
     [[nodiscard]] bool takes_turns(Guest const& guest) const;
 
@@ -105,6 +110,10 @@ class Scheduler {
     bool make_room();
     /// Between turns.
     void do_upkeep();
+    /// After a turn that was given away, or was not: once all guests have done so one after the
+    /// other, upkeep goes on until it comes to the end of all memory, or for a hundredth of a
+    /// second.
+    void use_idle_time(bool yielded);
     /// Where the launch asks for that, after enough of the guest's time, or at its end.
     void look_at_working_set_of(Guest& guest);
     /// What a change of some guest's space asks for.
@@ -117,6 +126,8 @@ class Scheduler {
     /// Whose state the processor holds.
     Guest* loaded_ = nullptr;
     std::uint32_t next_clone_;
+    /// Turns that were given away, one after the other.
+    std::size_t yields_ = 0;
 };
 
 template <class Clone>

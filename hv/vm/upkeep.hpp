@@ -11,6 +11,7 @@
 #include <twofold/memory/merger.hpp>
 #include <twofold/memory/promoter.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -53,6 +54,12 @@ class Upkeep {
             count(merging_, [&] { return merger_->step(merge_steps, carry_out); });
         if (has(abi::MemoryRecord::promote))
             count(promoting_, [&] { return promoter_.step(promote_steps, carry_out); });
+    }
+    /// How often the end of all memory was come to, by each of what works in the background.
+    [[nodiscard]] std::uint64_t passes() const {
+        if (!has(abi::MemoryRecord::promote)) return merging_.passes;
+        if (!has(abi::MemoryRecord::merge_all)) return promoting_.passes;
+        return std::min(merging_.passes, promoting_.passes);
     }
     /// Pages of one space, at its guest's wish.
     template <class CarryOut>
