@@ -99,7 +99,8 @@ void MemoryOptionTexts::add_to(OptionList command) {
             "how many and what that cost. write-protection: each first write to a page is "
             "an exit; dirty-bits: the processor's bits in EPT are looked at; pml: the "
             "processor writes addresses to its page-modification log. The sets are the "
-            "same. The guest itself can keep no log then [none]")
+            "same. The guest itself can keep no log then. Under KVM only the means that the "
+            "kernel has [none]")
         ->type_name("write-protection|dirty-bits|pml")
         ->excludes(native);
     command
@@ -134,6 +135,7 @@ std::string_view MemoryOptionTexts::given() const {
     if (!frames_limit.empty()) return "--frames-limit";
     if (!swap.empty()) return "--swap";
     if (!merge.empty()) return "--merge";
+    if (!dirty_log.empty()) return "--dirty-log";
     return given_for_the_hypervisor();
 }
 
@@ -143,7 +145,6 @@ std::string_view MemoryOptionTexts::given_for_the_hypervisor() const {
     if (promote) return "--promote";
     if (nx_huge_pages) return "--nx-huge-pages";
     if (working_set) return "--working-set";
-    if (!dirty_log.empty()) return "--dirty-log";
     return audit ? "--audit" : "";
 }
 

@@ -3,7 +3,7 @@
 namespace twofold::vmm::kvm {
 
 DirtyLog::DirtyLog(Machine& machine, GuestRam& ram)
-    : machine_(machine), ram_(ram), own_words_(twofold::DirtyLog::words_for(ram.bytes().size())) {
+    : machine_(machine), ram_(ram), own_writes_(ram.bytes().size()) {
     machine_.set_slot(0, Gpa{}, ram_.bytes(), Machine::Log::writes);
     ram_.note_writes(&own_writes_);
 }
@@ -14,11 +14,9 @@ DirtyLog::~DirtyLog() {
 }
 
 std::vector<std::uint64_t> DirtyLog::collect() {
-    std::vector<std::uint64_t> words(own_words_.size());
+    std::vector<std::uint64_t> words(own_writes_.words());
     machine_.take_writes(0, words);
-    for (std::size_t n = 0; n < words.size(); ++n)
-        words[n] |= own_words_[n];
-    own_writes_.clear();
+    own_writes_.take_into(words);
     return words;
 }
 

@@ -31,8 +31,7 @@ class DirtyLog {
     Machine& machine_;
     GuestRam& ram_;
     /// By this process: KVM does not see it.
-    std::vector<std::uint64_t> own_words_;
-    twofold::DirtyLog own_writes_{own_words_};
+    PageMarks own_writes_;
 };
 
 } // namespace twofold::vmm::kvm

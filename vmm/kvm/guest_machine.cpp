@@ -109,6 +109,7 @@ std::optional<std::uint64_t> GuestMachine::release(Gpa first, std::uint64_t page
     std::uint64_t const number = first.value() / page_4k.bytes();
     if (number > memory_pages || pages > memory_pages - number) return std::nullopt;
     if (memory_calls) memory_calls->note_release(first, pages);
+    if (dirty_log) dirty_log->note_release(first, pages);
     return faults && faults->limits_frames() ? faults->release(number, pages)
                                              : ram->release(first, pages);
 }

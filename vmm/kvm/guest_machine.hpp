@@ -6,6 +6,7 @@
 #include "kvm/debugger.hpp"
 #include "kvm/guest_console.hpp"
 #include "kvm/guest_records.hpp"
+#include "kvm/launch_dirty_log.hpp"
 #include "kvm/memory_calls.hpp"
 #include "kvm/processor_group.hpp"
 #include "kvm/run_options.hpp"
@@ -72,6 +73,8 @@ struct GuestMachine {
     std::optional<EmptyMachine> machine;
     std::unique_ptr<FaultHandler> faults;
     std::unique_ptr<MemoryCalls> memory_calls;
+    /// Where the launch keeps one of it.
+    std::optional<LaunchDirtyLog> dirty_log;
     std::optional<GuestConsole> console;
     std::optional<Board> board;
     GuestServices services;

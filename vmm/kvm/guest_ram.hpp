@@ -2,12 +2,12 @@
 #pragma once
 
 #include "kvm/mapping.hpp"
+#include "kvm/page_marks.hpp"
 #include "system/file_descriptor.hpp"
 
 #include <twofold/arch/address.hpp>
 #include <twofold/arch/bits.hpp>
 #include <twofold/arch/page_size.hpp>
-#include <twofold/memory/dirty_log.hpp>
 
 #include <cstdint>
 #include <expected>
@@ -95,7 +95,7 @@ class GuestRam {
     std::expected<void, OutsideRam> zero(Gpa gpa, std::uint64_t bytes);
 
     /// From here on write() and zero() mark each page that they write to; nullptr: no more.
-    void note_writes(twofold::DirtyLog* log) { writes_ = log; }
+    void note_writes(PageMarks* marks) { writes_ = marks; }
 
     /// Gives every page its frame now. Throws Failure when memory is short.
     void populate();
@@ -143,7 +143,7 @@ class GuestRam {
     bool released_ = false;
     /// Some pages are views of other files, or were.
     bool patched_ = false;
-    twofold::DirtyLog* writes_ = nullptr;
+    PageMarks* writes_ = nullptr;
 };
 
 } // namespace twofold::vmm::kvm

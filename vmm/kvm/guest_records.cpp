@@ -105,6 +105,22 @@ std::string working_set_record(std::uint64_t guest, std::uint64_t pages) {
     });
 }
 
+std::string dirty_pages_record(std::uint64_t guest, std::uint64_t interval, DirtyPages const& found,
+                               std::uint64_t ticks_run, std::uint64_t ticks) {
+    return line_of([&](auto& line) {
+        line("record", "dirty_pages")("guest", guest)("interval", interval)("pages", found.count)(
+            "digest", hex(found.digest))("ticks_run", ticks_run)("ticks", ticks);
+    });
+}
+
+std::string dirty_log_record(std::uint64_t guest, abi::DirtyLogging means, std::uint64_t intervals,
+                             DirtyPages const& all, std::uint64_t ticks) {
+    return line_of([&](auto& line) {
+        line("record", "dirty_log")("guest", guest)("means", name_of(means))(
+            "intervals", intervals)("pages", all.count)("digest", hex(all.digest))("ticks", ticks);
+    });
+}
+
 std::string stop_record(GuestIdentity const& guest, Stop const& stop, Figures const& figures) {
     return line_of([&](auto& line) {
         line("record", "guest_stop")("guest", guest.number)("name", guest.name)(

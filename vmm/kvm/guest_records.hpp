@@ -8,7 +8,9 @@
 #include "kvm/stop.hpp"
 #include "kvm/unknown_io.hpp"
 
+#include <twofold/abi/hypercall.hpp>
 #include <twofold/arch/paging_mode.hpp>
+#include <twofold/memory/dirty_log.hpp>
 #include <twofold/paging/nested_walk.hpp>
 
 #include <algorithm>
@@ -86,6 +88,11 @@ std::string figure_record(std::uint64_t guest, std::string_view name, std::uint6
 std::string merge_record(std::uint64_t guest, Gpa first, std::uint64_t pages,
                          OfferResult const& done);
 std::string working_set_record(std::uint64_t guest, std::uint64_t pages);
+std::string dirty_pages_record(std::uint64_t guest, std::uint64_t interval, DirtyPages const& found,
+                               std::uint64_t ticks_run, std::uint64_t ticks);
+/// All of it: the kernel does not say which exits are the log's.
+std::string dirty_log_record(std::uint64_t guest, abi::DirtyLogging means, std::uint64_t intervals,
+                             DirtyPages const& all, std::uint64_t ticks);
 std::string stop_record(GuestIdentity const& guest, Stop const& stop, Figures const& figures);
 /// How memory was used as a whole, by a guest of so many bytes.
 std::string memory_record(ReclaimStatistics const& reclaimed, std::uint64_t memory_bytes);

@@ -129,8 +129,10 @@ void GuestRun::keep_results(GuestMachine& guest) {
 }
 
 std::optional<Clock::time_point> GuestRun::deadline() const {
-    if (!look_at_ || !deadline_) return look_at_ ? look_at_ : deadline_;
-    return std::min(*look_at_, *deadline_);
+    std::optional<Clock::time_point> first;
+    for (auto const& one : {look_at_, deadline_, guests_ ? guests_->dirty_log_due() : std::nullopt})
+        if (one && (!first || *one < *first)) first = one;
+    return first;
 }
 
 void GuestRun::on_outbox() {
@@ -207,6 +209,7 @@ void GuestRun::on_process(CloneProcess& process) {
 void GuestRun::tick() {
     auto const now = Clock::now();
     if (look_at_ && now >= *look_at_) take_results();
+    guests_->collect_dirty_logs(now);
     if (!deadline_ || now < *deadline_) return;
     deadline_.reset();
     if (std::exchange(told_to_stop_, true)) {

@@ -113,6 +113,7 @@ void Guests::start(GuestMachine& guest, std::string_view populate, std::uint64_t
     auto plan = plan_;
     plan.host_page = guest.ram->page();
     outbox_.put_report(start_record(guest.who, plan, populate, ticks_to_entry));
+    begin_dirty_log(guest);
     ++running_;
     guest.group->start(
         [confined = options_.confined, disk = !options_.board.disk.file.empty()] {
@@ -173,6 +174,7 @@ MemoryCalls& Guests::memory_calls(GuestMachine& guest) {
             .guest = guest.who.number,
             .stands_still = guest.machine->processors.size() == 1,
             .has_fault_handler = guest.faults != nullptr,
+            .is_logged = guest.dirty_log.has_value(),
             .merger = merger_.get(),
             .report = [this](std::string line) { outbox_.put_report(std::move(line)); }});
     return *guest.memory_calls;
@@ -200,6 +202,7 @@ bool Guests::on_end(GuestMachine& guest, Stop stop, bool for_good) {
     }
     guest.end_reason = stop.reason;
     if (plan_.report_tables) put_tables(guest);
+    if (guest.dirty_log) errands_.run([&] { guest.dirty_log->end(guest.group->ticks()); });
     auto const figures = guest.figures(page_map_, options_.figures);
     outbox_.put_report(stop_record(guest.who, stop, figures));
     if (figures.reclaimed)
@@ -223,6 +226,33 @@ void Guests::put_tables(GuestMachine& guest) {
 
 void Guests::finish_one() {
     if (--running_ == 0) outbox_.finish();
+}
+
+void Guests::begin_dirty_log(GuestMachine& guest) {
+    if (options_.dirty_log.means == abi::DirtyLogging::off) return;
+    guest.dirty_log.emplace(options_.dirty_log,
+                            LaunchDirtyLog::Parts{.machine = guest.machine->machine,
+                                                  .ram = *guest.ram,
+                                                  .guest = guest.who.number,
+                                                  .report = [this](std::string line) {
+                                                      outbox_.put_report(std::move(line));
+                                                  }});
+}
+
+std::optional<LaunchDirtyLog::Clock::time_point> Guests::dirty_log_due() const {
+    std::optional<LaunchDirtyLog::Clock::time_point> first;
+    for (auto const& guest : guests_) {
+        auto const due = guest->dirty_log ? guest->dirty_log->due() : std::nullopt;
+        if (due && (!first || *due < *first)) first = due;
+    }
+    return first;
+}
+
+void Guests::collect_dirty_logs(LaunchDirtyLog::Clock::time_point now) {
+    for (auto const& guest : guests_) {
+        auto const due = guest->dirty_log ? guest->dirty_log->due() : std::nullopt;
+        if (due && now >= *due) guest->dirty_log->collect();
+    }
 }
 
 void Guests::request_stop(Stop const& stop) {

@@ -44,6 +44,10 @@ class Guests {
     void all_started() { finish_one(); }
 
     void request_stop(Stop const& stop);
+    /// When the dirty log of some guest is to be collected next, if it is before the guest's end.
+    [[nodiscard]] std::optional<LaunchDirtyLog::Clock::time_point> dirty_log_due() const;
+    /// Collects those for which it is time.
+    void collect_dirty_logs(LaunchDirtyLog::Clock::time_point now);
     [[nodiscard]] GuestMachine* first() const {
         return guests_.empty() ? nullptr : guests_.front().get();
     }
@@ -59,6 +63,8 @@ class Guests {
     bool on_end(GuestMachine& guest, Stop stop, bool for_good);
     [[nodiscard]] bool put_back(GuestMachine& guest, Stop& stop) const;
     void finish_one();
+    /// Before its first instruction.
+    void begin_dirty_log(GuestMachine& guest);
 
     void put_tables(GuestMachine& guest);
 

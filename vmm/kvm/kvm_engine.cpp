@@ -1,6 +1,7 @@
 #include "kvm/kvm_engine.hpp"
 
 #include "engine/emulated_machine.hpp"
+#include "kvm/logging_means.hpp"
 #include "system/failure.hpp"
 
 #include <twofold/load/pc_memory_map.hpp>
@@ -64,6 +65,13 @@ void KvmEngine::limit_frames(LaunchPlan const& plan) {
         kvm::FrameLimit{memory.frames_limit / page_4k.bytes(), memory.swap_bytes};
 }
 
+void KvmEngine::keep_dirty_log(MemoryPlan const& memory) {
+    if (memory.dirty_log == abi::DirtyLogging::off) return;
+    auto const why_not = kvm::why_not_logged_by(memory.dirty_log, kvm::logging_means());
+    if (!why_not.empty()) throw UsageError{"--dirty-log: " + why_not};
+    options_.dirty_log = {memory.dirty_log, memory.dirty_log_every};
+}
+
 void KvmEngine::check_host_memory(GuestPlan const& guest) const {
     bool const reserved = options_.host_memory.value_or(kvm::host_memory_for(guest.host_page)) ==
                           kvm::HostMemory::hugetlbfs;
@@ -108,6 +116,7 @@ std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, Event
     check_clones(plan.guests.front());
     check_host_memory(plan.guests.front());
     limit_frames(plan);
+    keep_dirty_log(plan.memory);
     options_.may_merge = plan.memory.merge == MemoryPlan::Merge::offered;
     // Above are the interrupt controllers and the firmware's place.
     if (options_.board.pc && plan.guests.front().memory_bytes > pc::devices_begin)

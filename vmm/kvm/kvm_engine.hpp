@@ -27,6 +27,9 @@ class KvmEngine final : public Engine {
     /// Throws UsageError for a launch whose frames can't be limited.
     void limit_frames(LaunchPlan const& plan);
 
+    /// Throws UsageError for a means that KVM has not got here.
+    void keep_dirty_log(MemoryPlan const& memory);
+
     kvm::RunOptions options_;
 };
 

@@ -37,6 +37,7 @@ std::uint64_t MemoryCalls::answer(abi::Hypercall call, kvm_regs const& registers
 std::uint64_t MemoryCalls::log_dirty(std::uint64_t means) {
     if (means > static_cast<std::uint64_t>(abi::DirtyLogging::page_modification_log))
         return refusal(abi::HypercallError::bad_argument);
+    if (parts_.is_logged) return refusal(abi::HypercallError::not_allowed);
     log_.reset();
     if (means != static_cast<std::uint64_t>(abi::DirtyLogging::off))
         log_.emplace(parts_.machine, parts_.ram);
@@ -44,6 +45,7 @@ std::uint64_t MemoryCalls::log_dirty(std::uint64_t means) {
 }
 
 std::uint64_t MemoryCalls::collect_dirty(Gva to, std::uint64_t words, kvm_sregs const& special) {
+    if (parts_.is_logged) return refusal(abi::HypercallError::not_allowed);
     if (!log_ || words != twofold::DirtyLog::words_for(parts_.ram.bytes().size()))
         return refusal(abi::HypercallError::bad_argument);
     auto const written = log_->collect();

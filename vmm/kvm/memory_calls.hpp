@@ -27,6 +27,8 @@ class MemoryCalls {
         /// Nothing else runs in the guest, and nobody else answers its faults.
         bool stands_still;
         bool has_fault_handler;
+        /// The launch keeps a log of what the guest writes: it can keep none of its own.
+        bool is_logged;
         /// Nothing, where the launch does not allow pages to be merged.
         PageMerger* merger;
         std::function<void(std::string line)> report;

@@ -3,6 +3,7 @@
 
 #include "debug/gdb_server.hpp"
 #include "kvm/board.hpp"
+#include "kvm/launch_dirty_log.hpp"
 #include "kvm/resident_pages.hpp"
 
 #include <cstdint>
@@ -46,6 +47,8 @@ struct RunOptions {
     bool may_clone = true;
     /// Guests may offer pages that others hold as well.
     bool may_merge = false;
+    /// The log that is kept of what each guest writes.
+    LaunchDirtyLog::Wanted dirty_log = {};
     /// Empty machines that are made beforehand, for clones to come.
     unsigned pool = 0;
     /// A frozen guest that this one goes on from, as its clone; see GuestIdentity.

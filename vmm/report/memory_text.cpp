@@ -160,10 +160,13 @@ void add_working_sets(Table& table, std::vector<record::WorkingSet> const& found
 void add_dirty_log(Table& table, record::DirtyLog const& log,
                    std::vector<record::DirtyPages> const& intervals) {
     std::string exits = "ticks, and no exit";
-    if (log.means == "write_protection")
-        exits = fmt::format("ticks, and {} violations", grouped(log.exits));
-    if (log.means == "page_modification_log")
-        exits = fmt::format("ticks, {} exits for a full log among them", grouped(log.exits));
+    if (!log.exits) {
+        exits = "ticks, and exits that the kernel does not count";
+    } else if (log.means == "write_protection") {
+        exits = fmt::format("ticks, and {} violations", grouped(*log.exits));
+    } else if (log.means == "page_modification_log") {
+        exits = fmt::format("ticks, {} exits for a full log among them", grouped(*log.exits));
+    }
     table.add(count_row("dirty pages", log.pages,
                         fmt::format("of 4 KiB, by {}; digest {:#x}", log.means, log.digest)));
     table.add(count_row("  cost of the log", log.ticks, exits));

@@ -187,7 +187,8 @@ struct DirtyLog {
     std::uint64_t intervals;
     std::uint64_t pages;
     std::uint64_t digest;
-    std::uint64_t exits;
+    /// Only the hypervisor knows.
+    std::optional<std::uint64_t> exits;
     std::uint64_t ticks;
 };
 

@@ -93,7 +93,7 @@ record::DirtyLog read_dirty_log(Fields const& fields) {
         .intervals = fields.number("intervals"),
         .pages = fields.number("pages"),
         .digest = fields.hex("digest"),
-        .exits = fields.number("exits"),
+        .exits = fields.optional_number("exits"),
         .ticks = fields.number("ticks"),
     };
 }

@@ -160,7 +160,8 @@ Json to_json(record::Audit const& audit) {
 
 Json to_json(record::DirtyLog const& log, std::vector<record::DirtyPages> const& intervals) {
     Json json{{"means", log.means}, {"pages", log.pages}, {"digest", hexadecimal(log.digest)},
-              {"exits", log.exits}, {"ticks", log.ticks}, {"intervals", Json::array()}};
+              {"exits", nullptr},   {"ticks", log.ticks}, {"intervals", Json::array()}};
+    if (log.exits) json["exits"] = *log.exits;
     for (auto const& one : intervals)
         json["intervals"].push_back({{"interval", one.interval},
                                      {"pages", one.pages},

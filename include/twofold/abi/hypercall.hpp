@@ -74,7 +74,8 @@ enum class Hypercall : std::uint64_t {
     /// next smaller pages become one. Returns 0, also where nothing was to be split; an error where
     /// the pages can't become one.
     resize_pages = 17,
-    /// Gives the rest of the guest's turn to who waits for the processor; where nobody does, to what
+    /// Gives the rest of the guest's turn to who waits for the processor; where nobody does, to
+    /// what
     /// the hypervisor does in the background, if the launch asks for it. Returns 0.
     yield = 18,
 };

@@ -65,11 +65,12 @@
 //                first instruction, where the launch asks for a dirty log: interval counts from 0
 //       digest       of the numbers of the pages, ascending (memory/dirty_log.hpp: DirtyPages)
 //       ticks_run    what guest_stop.ticks was by then; ticks: what collecting took
-//   dirty_log    {guest, means, intervals, pages, digest, exits, ticks}
+//   dirty_log    {guest, means, intervals, pages, digest, exits?, ticks}
 //                the same once more at the guest's end: all pages that it wrote, each once
 //       means        write_protection | dirty_bits | page_modification_log
 //       exits        that only the log has caused: full logs, or writes to a page that is the
-//                    guest's already, those by which the last sharer takes one over included
+//                    guest's already, those by which the last sharer takes one over included; left
+//                    out under KVM
 //       ticks        to begin the log and to collect it, and of full logs; what a write costs more
 //                    is in guest_stop.violations
 //   guest_stop   {guest, name, reason, code, message, rip, ticks, exits:{name:count},
