@@ -45,7 +45,7 @@ TEST_CASE("caches change how many references a walk takes, never what it finds")
             saved += plain.references.size() - counts.total();
             if (!allowed) continue;
             auto const* const entry =
-                caches->first_level().find(Gva{gva}, Access::read, caches->tag());
+                caches->first_level().find(Gva{gva}, Access::read, caches->tags());
             REQUIRE(entry != nullptr);
             REQUIRE((entry->page + Gva{gva}.offset_in(entry->size.bytes())).value() == plain.hpa);
         }

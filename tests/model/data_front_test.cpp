@@ -60,6 +60,7 @@ Outcome access_by_front(TranslationModel<Space>& model, Gva gva, Access access,
 void compare(ProcessorShape const& shape, std::uint64_t seed, Seen& seen) {
     RandomLayout layout{4, 4, seed};
     std::mt19937_64 random{seed};
+    layout.global_pages = seed % 4 == 0;
     layout.build(30);
     Space const space{
         {}, Gpa{layout.guest_root}, {EptFormat<4>{}, Hpa{layout.ept_root}, layout.memory}};
@@ -86,7 +87,7 @@ void compare(ProcessorShape const& shape, std::uint64_t seed, Seen& seen) {
 
 TEST_CASE("the look-up of data accesses in registers is that of the levels") {
     Seen seen;
-    for (std::uint64_t seed = 0; seed < 60; ++seed)
+    for (std::uint64_t seed = 0; seed < 300; ++seed)
         compare(shape_of(1 + seed % 4, 5 + seed % 8), seed, seen);
     CHECK(seen.hits > 100);
     CHECK(seen.second_hits > 100);
@@ -100,8 +101,8 @@ TEST_CASE("levels of other shapes are looked up in by themselves") {
         caches->enter({});
         CHECK_FALSE(DataFront{*caches});
         TlbFill const fill{Gva{0x1000}, Hpa{0x2000}, page_4k, Permissions::all()};
-        caches->second_level().insert(fill, Access::read, caches->tag());
-        caches->first_level().insert(fill, Access::read, caches->tag());
+        caches->second_level().insert(fill, Access::read, caches->tags());
+        caches->first_level().insert(fill, Access::read, caches->tags());
         return static_cast<bool>(DataFront{*caches});
     };
     CHECK(usable(4, 5));

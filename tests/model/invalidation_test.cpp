@@ -8,6 +8,7 @@
 
 #include <array>
 #include <memory>
+#include <string>
 
 namespace invalidation_test {
 
@@ -20,6 +21,7 @@ using Space = NestedSpace<X86Format<Gva, Gpa, 4>, EptFormat<4>, RecordingMemory>
 
 constexpr Gva first{0x1234'5000};
 constexpr Gva alias{0x7f00'0000'0000};
+constexpr Gva shared_by_all{0xffff'8000'0000'0000};
 constexpr Gpa data{0x1'c000'0000};
 
 /// Two gvas that lead to one gpa, translated under three contexts: two PCIDs of one VPID, and
@@ -53,7 +55,7 @@ struct Scene {
     /// Whether the translation of `gva` under `context` is still cached. Looks at a TLB only.
     bool kept(Context const& context, Gva gva) {
         caches->enter(context);
-        bool const found = caches->first_level().find(gva, Access::read, caches->tag()) != nullptr;
+        bool const found = caches->first_level().find(gva, Access::read, caches->tags()) != nullptr;
         caches->enter(home);
         return found;
     }
@@ -67,6 +69,23 @@ struct Scene {
         return count;
     }
     std::uint64_t references = 0;
+};
+
+/// With a third gva, by a global page.
+struct GlobalScene : Scene {
+    GlobalScene() {
+        tables.map_page(shared_by_all, data);
+        ShiftedMemory memory{tables.host};
+        auto const slot =
+            find_slot(X86Format<Gva, Gpa, 4>{}, tables.guest_root, shared_by_all, 1, memory);
+        REQUIRE(slot);
+        REQUIRE(memory.write(slot->address, slot->entry.word() | X86Entry::global_bit));
+        for (Context const& context : all) {
+            caches->enter(context);
+            (void)touch(shared_by_all);
+        }
+        caches->enter(home);
+    }
 };
 
 } // namespace
@@ -99,6 +118,105 @@ TEST_CASE("MOV to CR3 drops what the new PCID holds under the VPID, and nothing 
     CHECK(scene.kept(scene.home, first));
     CHECK_FALSE(scene.kept(scene.other_pcid, first));
     CHECK(scene.kept(scene.other_vpid, first));
+}
+
+TEST_CASE("a global page's translation serves every PCID of its VPID and EP4TA") {
+    GlobalScene scene;
+    Context const new_pcid{1, 99, scene.tables.ept_root};
+    CHECK(scene.kept(new_pcid, shared_by_all));
+    CHECK_FALSE(scene.kept(new_pcid, first));
+    CHECK_FALSE(scene.kept({9, 10, scene.tables.ept_root}, shared_by_all));
+    CHECK_FALSE(scene.kept({1, 10, Hpa{0xdead'0000}}, shared_by_all));
+    CHECK_FALSE(scene.kept({1, 10, std::nullopt}, shared_by_all));
+
+    scene.caches->enter(new_pcid);
+    CHECK(scene.touch(shared_by_all) == Outcome::first_level_hit);
+    CHECK(scene.touch(first) == Outcome::walked);
+    CHECK(scene.references >= 4); // another PCID's structure entries are not used
+}
+
+TEST_CASE("without CR4.PGE the G bit means nothing") {
+    GlobalScene scene;
+    Space space{{}, scene.tables.guest_root, scene.tables.second_dimension()};
+    space.global_pages = false;
+    TranslationModel model{space, *scene.caches};
+    ReferenceCounts counts;
+    scene.caches->change_of_paging_in_cr4();
+    REQUIRE(model.access(shared_by_all, Access::read, counts) == Outcome::walked);
+    CHECK(scene.kept(scene.home, shared_by_all));
+    CHECK_FALSE(scene.kept(scene.other_pcid, shared_by_all));
+}
+
+TEST_CASE("global translations go with some invalidations and stay with others") {
+    struct Case {
+        char const* name;
+        void (*act)(TranslationCaches&, Context const&);
+        bool global_stays;
+        bool other_stays;
+    };
+    constexpr std::array cases{
+        Case{"MOV to CR3", [](auto& c, auto& of) { c.move_to_cr3(of.pcid); }, true, false},
+        Case{"MOV to CR4", [](auto& c, auto&) { c.change_of_paging_in_cr4(); }, false, false},
+        Case{"INVLPG", [](auto& c, auto&) { c.invlpg(shared_by_all); }, false, true},
+        Case{"INVPCID 0",
+             [](auto& c, auto& of) {
+                 c.invpcid(InvpcidKind::individual_address, of.pcid, shared_by_all);
+             },
+             true, true},
+        Case{"INVPCID 1",
+             [](auto& c, auto& of) { c.invpcid(InvpcidKind::single_context, of.pcid); }, true,
+             false},
+        Case{"INVPCID 2",
+             [](auto& c, auto&) { c.invpcid(InvpcidKind::all_contexts_including_globals); }, false,
+             false},
+        Case{"INVPCID 3", [](auto& c, auto&) { c.invpcid(InvpcidKind::all_contexts); }, true,
+             false},
+        Case{"INVVPID 0",
+             [](auto& c, auto& of) {
+                 c.invvpid(InvvpidKind::individual_address, of.vpid, shared_by_all);
+             },
+             false, true},
+        Case{"INVVPID 1",
+             [](auto& c, auto& of) { c.invvpid(InvvpidKind::single_context, of.vpid); }, false,
+             false},
+        Case{"INVVPID 2", [](auto& c, auto&) { c.invvpid(InvvpidKind::all_contexts); }, false,
+             false},
+        Case{"INVVPID 3",
+             [](auto& c, auto& of) {
+                 c.invvpid(InvvpidKind::single_context_retaining_globals, of.vpid);
+             },
+             true, false},
+        Case{"INVEPT", [](auto& c, auto& of) { c.invept_single(*of.ept); }, false, false},
+        Case{"page fault", [](auto& c, auto&) { c.page_fault(shared_by_all); }, false, true}};
+    for (Case const& one : cases) {
+        CAPTURE(std::string{one.name});
+        GlobalScene scene;
+        one.act(*scene.caches, scene.home);
+        CHECK(scene.kept(scene.home, shared_by_all) == one.global_stays);
+        CHECK(scene.kept(scene.other_pcid, shared_by_all) == one.global_stays);
+        CHECK(scene.kept(scene.home, first) == one.other_stays);
+    }
+}
+
+TEST_CASE("INVLPG drops all pieces of a guest's large page, and of no other") {
+    NestedScene<> tables;
+    Gva const page{0x4000'0000};
+    tables.map_page(page, Gpa{0x8000'0000}, page_2m);
+    tables.reach(Gpa{0x8000'5000});
+    tables.map_page(page + page_2m.bytes(), Gpa{0x9000'0000}, page_2m);
+    auto const caches = std::make_unique<TranslationCaches>(all_caches);
+    caches->enter({1, 0, tables.ept_root});
+    TranslationModel model{Space{{}, tables.guest_root, tables.second_dimension()}, *caches};
+    ReferenceCounts counts;
+    auto const pieces = {page, page + 0x5000, page + page_2m.bytes()};
+    for (Gva const gva : pieces)
+        REQUIRE(model.access(gva, Access::read, counts) == Outcome::walked);
+    for (Gva const gva : pieces)
+        REQUIRE(model.access(gva, Access::read, counts) == Outcome::first_level_hit);
+    caches->invlpg(page + 0x5123);
+    CHECK(model.access(page + page_2m.bytes(), Access::read, counts) == Outcome::first_level_hit);
+    CHECK(model.access(page, Access::read, counts) == Outcome::walked);
+    CHECK(model.access(page + 0x5000, Access::read, counts) == Outcome::walked);
 }
 
 TEST_CASE("INVVPID drops linear and combined mappings of a VPID, not guest-physical ones") {
@@ -136,7 +254,7 @@ TEST_CASE("INVEPT all-context drops every combined and guest-physical mapping, n
     Context const no_ept{4, 0, std::nullopt};
     scene.caches->enter(no_ept);
     TlbFill const linear{first, Hpa{0x1000}, page_4k, Permissions::all()};
-    scene.caches->first_level().insert(linear, Access::read, scene.caches->tag());
+    scene.caches->first_level().insert(linear, Access::read, scene.caches->tags());
     scene.caches->invept_all();
     CHECK(scene.kept(no_ept, first));
     for (Context const& context : scene.all) {
@@ -175,9 +293,9 @@ TEST_CASE("after a copy-on-write break an alias reads the old frame until INVEPT
     scene.tables.host.put(slot->address.value(),
                           EptEntry::to_frame(copy.value(), 1, read_write_execute).word());
     auto const page_of = [&](Gva gva) {
-        if (scene.caches->first_level().find(gva, Access::read, scene.caches->tag()) == nullptr)
+        if (scene.caches->first_level().find(gva, Access::read, scene.caches->tags()) == nullptr)
             REQUIRE(scene.touch(gva) == Outcome::walked);
-        return scene.caches->first_level().find(gva, Access::read, scene.caches->tag())->page;
+        return scene.caches->first_level().find(gva, Access::read, scene.caches->tags())->page;
     };
     scene.caches->ept_violation(data, first);
     CHECK(page_of(first) == copy);

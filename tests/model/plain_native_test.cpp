@@ -16,15 +16,6 @@ using namespace twofold::test;
 
 namespace {
 
-ProcessorShape any_native_shape(std::mt19937_64& random) {
-    ProcessorShape shape = any_shape(random);
-    // Else a piece of a page comes back from there, next to the whole page in the first level, and
-    // which of both an access uses is anyone's guess.
-    for (auto& array : shape.second_level)
-        array.holds_4k = array.holds_2m = array.holds_1g = true;
-    return shape;
-}
-
 /// The tables of a native kernel, and shadow tables: those are walked under a VPID.
 template <unsigned Levels>
 void compare(ProcessorShape const& shape, Context const& context, std::mt19937_64& random,
@@ -59,7 +50,7 @@ TEST_CASE("natively and by shadow tables the model counts what a plain simulator
     std::mt19937_64 random{1};
     std::array<std::uint64_t, 4> ends{};
     for (unsigned round = 0; round < 100; ++round) {
-        auto const shape = round % 8 == 0 ? all_caches : any_native_shape(random);
+        auto const shape = round % 8 == 0 ? all_caches : any_shape(random);
         CAPTURE(round);
         REQUIRE(shape.valid());
         compare<4>(shape, {}, random, ends);

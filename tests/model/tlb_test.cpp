@@ -15,10 +15,11 @@ using namespace twofold::test;
 
 namespace {
 
-constexpr TagNumber tag = 4;
+constexpr TlbTags tags{4, 8};
+constexpr TlbTags other_tags{12, 16};
 
 TlbFill fill(Gva gva, PageSize size) {
-    return {gva, Hpa{gva.value() + 0x100'0000'0000}, size, Permissions::all()};
+    return {gva, Hpa{gva.value() + 0x100'0000'0000}, size, Permissions::all(), size};
 }
 
 using Level = TlbLevel<64>;
@@ -29,14 +30,14 @@ TEST_CASE("an entry serves every address of its page, and no other") {
     auto const level = std::make_unique<Level>(TlbShape{shared_array});
     for (PageSize const size : tlb_page_sizes) {
         Gva const page{std::uint64_t{size.shift()} << 40};
-        level->insert(fill(page + 0x123, size), Access::read, tag);
+        level->insert(fill(page + 0x123, size), Access::read, tags);
         for (std::uint64_t const offset : {std::uint64_t{0}, size.bytes() - 1}) {
-            auto const* const entry = level->find(page + offset, Access::read, tag);
+            auto const* const entry = level->find(page + offset, Access::read, tags);
             REQUIRE(entry != nullptr);
             CHECK(entry->page == Hpa{page.value() + 0x100'0000'0000});
         }
-        CHECK(level->find(page + size.bytes(), Access::read, tag) == nullptr);
-        CHECK(level->find(page, Access::read, tag + 4) == nullptr);
+        CHECK(level->find(page + size.bytes(), Access::read, tags) == nullptr);
+        CHECK(level->find(page, Access::read, other_tags) == nullptr);
     }
 }
 
@@ -46,28 +47,41 @@ TEST_CASE("split arrays keep sizes and kinds apart") {
     TlbArrayShape const code{
         .geometry = fully(2), .holds_4k = true, .data = false, .instructions = true};
     auto const level = std::make_unique<Level>(TlbShape{small, large, code});
-    level->insert(fill(Gva{0x20'0000}, page_2m), Access::read, tag);
+    level->insert(fill(Gva{0x20'0000}, page_2m), Access::read, tags);
     for (std::uint64_t page = 0; page < 3; ++page)
-        level->insert(fill(Gva{0x4000'0000 + page * 4096}, page_4k), Access::read, tag);
-    CHECK(level->find(Gva{0x20'0000}, Access::read, tag) != nullptr);
-    CHECK(level->find(Gva{0x4000'0000}, Access::read, tag) == nullptr); // of three, two are kept
-    CHECK(level->find(Gva{0x4000'2000}, Access::execute, tag) == nullptr);
-    level->insert(fill(Gva{0x4000'2000}, page_4k), Access::execute, tag);
-    CHECK(level->find(Gva{0x4000'2000}, Access::execute, tag) != nullptr);
+        level->insert(fill(Gva{0x4000'0000 + page * 4096}, page_4k), Access::read, tags);
+    CHECK(level->find(Gva{0x20'0000}, Access::read, tags) != nullptr);
+    CHECK(level->find(Gva{0x4000'0000}, Access::read, tags) == nullptr); // of three, two are kept
+    CHECK(level->find(Gva{0x4000'2000}, Access::execute, tags) == nullptr);
+    level->insert(fill(Gva{0x4000'2000}, page_4k), Access::execute, tags);
+    CHECK(level->find(Gva{0x4000'2000}, Access::execute, tags) != nullptr);
 }
 
 TEST_CASE("a shared array serves instructions what data put there") {
     auto const level = std::make_unique<Level>(TlbShape{shared_array});
-    level->insert(fill(Gva{0x1000}, page_4k), Access::read, tag);
-    CHECK(level->find(Gva{0x1000}, Access::execute, tag) != nullptr);
+    level->insert(fill(Gva{0x1000}, page_4k), Access::read, tags);
+    CHECK(level->find(Gva{0x1000}, Access::execute, tags) != nullptr);
 }
 
 TEST_CASE("a page larger than an array holds is kept in pieces") {
     TlbArrayShape const small{.geometry = fully(8), .holds_4k = true};
     auto const level = std::make_unique<Level>(TlbShape{small});
-    level->insert(fill(Gva{0x4020'3000}, page_1g), Access::read, tag);
-    CHECK(level->find(Gva{0x4020'3fff}, Access::read, tag) != nullptr);
-    CHECK(level->find(Gva{0x4020'4000}, Access::read, tag) == nullptr);
+    level->insert(fill(Gva{0x4020'3000}, page_1g), Access::read, tags);
+    CHECK(level->find(Gva{0x4020'3fff}, Access::read, tags) != nullptr);
+    CHECK(level->find(Gva{0x4020'4000}, Access::read, tags) == nullptr);
+}
+
+TEST_CASE("of a page that is held whole and in pieces an access uses what is looked up first") {
+    TlbArrayShape const small{.geometry = fully(2), .holds_4k = true};
+    TlbArrayShape const large{.geometry = fully(2), .holds_2m = true};
+    Gva const page{0x20'0000};
+    for (bool const whole_first : {false, true}) {
+        auto const level = whole_first ? std::make_unique<Level>(TlbShape{large, small})
+                                       : std::make_unique<Level>(TlbShape{small, large});
+        for (PageSize const size : {page_2m, page_4k})
+            level->insert(fill(page, size), Access::read, tags);
+        CHECK(level->find(page, Access::read, tags)->size == (whole_first ? page_2m : page_4k));
+    }
 }
 
 TEST_CASE("the effective page is the smaller of the two leaves") {

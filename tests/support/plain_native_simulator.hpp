@@ -18,6 +18,8 @@ struct NativeLayout {
     static constexpr std::uint64_t writable = 2;
     static constexpr std::uint64_t user = 4;
     static constexpr std::uint64_t large = 0x80;
+    /// Without meaning while there is one PCID.
+    static constexpr std::uint64_t global = 0x100;
     static constexpr std::uint64_t no_execute = 1ULL << 63;
     static constexpr std::uint64_t table_mask = 0x000f'ffff'ffff'f000;
 
@@ -59,7 +61,8 @@ struct NativeLayout {
     }
     static std::uint64_t any_leaf(unsigned level, std::mt19937_64& random) {
         std::uint64_t const frame = (random() % 64) << 30;
-        return frame | present | user | any_rights(random) | (level > 1 ? large : 0);
+        return frame | present | user | any_rights(random) | (level > 1 ? large : 0) |
+               (random() % 4 == 0 ? global : 0);
     }
 };
 
@@ -81,7 +84,7 @@ class PlainNativeSimulator {
             drop(gva);
         } else if (auto const code = second_.find(gva, instruction)) {
             if (good) {
-                first_.insert(gva, *code, instruction);
+                first_.insert({0, gva}, *code, instruction);
                 return End::second_level_hit;
             }
             drop(gva);
@@ -91,8 +94,8 @@ class PlainNativeSimulator {
             drop(gva);
             return End::faulted;
         }
-        second_.insert(gva, cold.last - 1, instruction);
-        first_.insert(gva, cold.last - 1, instruction);
+        second_.insert({0, gva}, cold.last - 1, instruction);
+        first_.insert({0, gva}, cold.last - 1, instruction);
         return End::walked;
     }
     /// By level.

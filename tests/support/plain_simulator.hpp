@@ -16,35 +16,57 @@
 
 namespace twofold::test {
 
-/// One list a set, the most recently used first. A key: how far addresses are shifted, and what is
-/// left of the address.
+/// What a plain cache keeps: an address of which 2^shift bytes are covered, for a PCID or for all.
+struct PlainKept {
+    unsigned shift;
+    std::uint64_t address;
+    unsigned pcid = 0;
+    bool global = false;
+    /// Of translations: the guest's whole page.
+    unsigned page_shift = 0;
+
+    [[nodiscard]] bool translates(unsigned by, std::uint64_t other, unsigned under) const {
+        return shift == by && (address ^ other) >> shift == 0 && (global || pcid == under);
+    }
+    [[nodiscard]] bool in_page_of(std::uint64_t other) const {
+        return (address ^ other) >> std::max(shift, page_shift) == 0;
+    }
+};
+
+/// One list a set, the most recently used first.
 class PlainLru {
   public:
     explicit PlainLru(Geometry geometry) : ways_(geometry.ways), sets_(geometry.sets) {}
     /// Whether it is there; it is used by this.
-    bool touch(unsigned shift, std::uint64_t address) {
+    bool touch(unsigned shift, std::uint64_t address, unsigned pcid = 0) {
         auto& set = set_of(shift, address);
-        auto const at = std::ranges::find(set, std::pair{shift, address >> shift});
+        auto const at = std::ranges::find_if(
+            set, [&](PlainKept const& kept) { return kept.translates(shift, address, pcid); });
         if (at == set.end()) return false;
         set.splice(set.begin(), set, at);
         return true;
     }
-    void insert(unsigned shift, std::uint64_t address) {
-        auto& set = set_of(shift, address);
-        set.push_front({shift, address >> shift});
+    void insert(PlainKept const& kept) {
+        auto& set = set_of(kept.shift, kept.address);
+        set.push_front(kept);
         if (set.size() > ways_) set.pop_back();
     }
-    void drop(unsigned shift, std::uint64_t address) {
-        set_of(shift, address).remove(std::pair{shift, address >> shift});
+    void drop(unsigned shift, std::uint64_t address, unsigned pcid = 0) {
+        set_of(shift, address).remove_if([&](PlainKept const& kept) {
+            return kept.translates(shift, address, pcid);
+        });
+    }
+    void drop_if(auto const& drops) {
+        for (auto& set : sets_)
+            set.remove_if(drops);
     }
 
   private:
-    using Key = std::pair<unsigned, std::uint64_t>;
-    std::list<Key>& set_of(unsigned shift, std::uint64_t address) {
+    std::list<PlainKept>& set_of(unsigned shift, std::uint64_t address) {
         return sets_[(address >> shift) % sets_.size()];
     }
     std::size_t ways_;
-    std::vector<std::list<Key>> sets_;
+    std::vector<std::list<PlainKept>> sets_;
 };
 
 inline constexpr unsigned plain_shifts[] = {12, 21, 30};
@@ -56,24 +78,31 @@ class PlainTlb {
             arrays_.emplace_back(array.geometry);
     }
     /// The place of the page's size among plain_shifts.
-    std::optional<unsigned> find(std::uint64_t gva, bool instruction) {
+    std::optional<unsigned> find(std::uint64_t gva, bool instruction, unsigned pcid = 0) {
         for (std::size_t at = 0; at < arrays_.size(); ++at)
             for (unsigned code = 0; code < 3; ++code)
                 if (serves(at, instruction) && shape_[at].holds(code) &&
-                    arrays_[at].touch(plain_shifts[code], gva))
+                    arrays_[at].touch(plain_shifts[code], gva, pcid))
                     return code;
         return std::nullopt;
     }
-    void insert(std::uint64_t gva, unsigned code, bool instruction) {
+    /// `of` says all but how much of the page is kept: of a page of `code` what an array holds.
+    void insert(PlainKept of, unsigned code, bool instruction) {
         for (unsigned smaller = code + 1; smaller-- > 0;)
             for (std::size_t at = 0; at < arrays_.size(); ++at)
-                if (serves(at, instruction) && shape_[at].holds(smaller))
-                    return arrays_[at].insert(plain_shifts[smaller], gva);
+                if (serves(at, instruction) && shape_[at].holds(smaller)) {
+                    of.shift = plain_shifts[smaller];
+                    return arrays_[at].insert(of);
+                }
     }
-    void drop(std::uint64_t gva) {
+    void drop(std::uint64_t gva, unsigned pcid = 0) {
         for (auto& array : arrays_)
             for (unsigned const shift : plain_shifts)
-                array.drop(shift, gva);
+                array.drop(shift, gva, pcid);
+    }
+    void drop_if(auto const& drops) {
+        for (auto& array : arrays_)
+            array.drop_if(drops);
     }
 
   private:
@@ -92,17 +121,21 @@ class PlainStructures {
             caches_.emplace_back(geometry);
     }
     /// The level at which a walk begins that these caches shorten.
-    unsigned start(std::uint64_t address) {
+    unsigned start(std::uint64_t address, unsigned pcid = 0) {
         for (unsigned level = 2; level <= levels_; ++level)
-            if (caches_[level - 2].touch(shift(level), address)) return level - 1;
+            if (caches_[level - 2].touch(shift(level), address, pcid)) return level - 1;
         return levels_;
     }
-    void insert(unsigned level, std::uint64_t address) {
-        caches_[level - 2].insert(shift(level), address);
+    void insert(unsigned level, std::uint64_t address, unsigned pcid = 0) {
+        caches_[level - 2].insert({shift(level), address, pcid});
     }
-    void drop(std::uint64_t address) {
+    void drop(std::uint64_t address, unsigned pcid = 0) {
         for (unsigned level = 2; level <= levels_; ++level)
-            caches_[level - 2].drop(shift(level), address);
+            caches_[level - 2].drop(shift(level), address, pcid);
+    }
+    void drop_if(auto const& drops) {
+        for (auto& cache : caches_)
+            cache.drop_if(drops);
     }
 
   private:
@@ -111,7 +144,7 @@ class PlainStructures {
     std::vector<PlainLru> caches_;
 };
 
-/// A nested guest over a layout, with the caches of a shape.
+/// A nested guest over a layout, with the caches of a shape. It has one VPID.
 class PlainSimulator {
   public:
     enum class End : std::uint8_t { first_level_hit, second_level_hit, walked, faulted };
@@ -127,12 +160,13 @@ class PlainSimulator {
     End access(std::uint64_t gva, Access access) {
         bool const instruction = access == Access::execute;
         PlainWalk const cold = brute_.walk(gva);
-        if (first_.find(gva, instruction)) {
+        PlainKept const translation{0, gva, pcid_, global(cold), cold.guest_shift};
+        if (first_.find(gva, instruction, pcid_)) {
             if (allowed(cold, access)) return End::first_level_hit;
             page_fault(gva);
-        } else if (auto const code = second_.find(gva, instruction)) {
+        } else if (auto const code = second_.find(gva, instruction, pcid_)) {
             if (allowed(cold, access)) {
-                first_.insert(gva, *code, instruction);
+                first_.insert(translation, *code, instruction);
                 return End::second_level_hit;
             }
             page_fault(gva);
@@ -147,13 +181,53 @@ class PlainSimulator {
         }
         unsigned const shift = std::min(cold.guest_shift, cold.host_shift);
         unsigned const code = shift >= 30 ? 2 : shift >= 21 ? 1 : 0;
-        second_.insert(gva, code, instruction);
-        first_.insert(gva, code, instruction);
+        second_.insert(translation, code, instruction);
+        first_.insert(translation, code, instruction);
         return End::walked;
     }
     [[nodiscard]] Counts const& counts() const { return counts_; }
 
+    void run_under(unsigned pcid) { pcid_ = pcid; }
+    void invlpg(std::uint64_t gva) {
+        drop_translations([=, this](PlainKept const& kept) {
+            return (kept.global || kept.pcid == pcid_) && kept.in_page_of(gva);
+        });
+        structures_.drop_if([=, this](PlainKept const& kept) { return kept.pcid == pcid_; });
+    }
+    /// What a PCID holds, or of it what translates `gva`; global translations stay.
+    void drop_pcid(unsigned pcid, std::optional<std::uint64_t> gva = std::nullopt) {
+        auto const drops = [=](PlainKept const& kept) {
+            return !kept.global && kept.pcid == pcid && (!gva || kept.in_page_of(*gva));
+        };
+        drop_translations(drops);
+        structures_.drop_if(drops);
+    }
+    /// What every PCID holds, or of it what translates `gva`.
+    void drop_pcids(bool globals_too, std::optional<std::uint64_t> gva = std::nullopt) {
+        auto const drops = [=](PlainKept const& kept) {
+            return (globals_too || !kept.global) && (!gva || kept.in_page_of(*gva));
+        };
+        drop_translations(drops);
+        structures_.drop_if(drops);
+    }
+    void drop_guest_physical() {
+        auto const all = [](PlainKept const&) { return true; };
+        nested_.drop_if(all);
+        ept_structures_.drop_if(all);
+    }
+
   private:
+    void drop_translations(auto const& drops) {
+        first_.drop_if(drops);
+        second_.drop_if(drops);
+    }
+    /// Whether the guest's leaf has the G bit.
+    static bool global(PlainWalk const& walk) {
+        std::uint64_t leaf = 0;
+        for (auto const& reference : walk.references)
+            if (reference.dimension == 'g') leaf = reference.entry;
+        return walk.fault.empty() && (leaf & 0x100) != 0;
+    }
     static bool guest_allows(PlainWalk const& walk, Access access) {
         return access == Access::read || walk.guest_allowed[access == Access::write ? 0 : 1];
     }
@@ -161,9 +235,9 @@ class PlainSimulator {
         return guest_allows(walk, access) && walk.ept_allowed[static_cast<unsigned>(access)];
     }
     void page_fault(std::uint64_t gva) {
-        first_.drop(gva);
-        second_.drop(gva);
-        structures_.drop(gva);
+        first_.drop(gva, pcid_);
+        second_.drop(gva, pcid_);
+        structures_.drop(gva, pcid_);
     }
     void ept_violation(std::uint64_t gpa) {
         for (unsigned const shift : plain_shifts)
@@ -174,7 +248,7 @@ class PlainSimulator {
     /// Strikes out what the caches save and counts the rest. Returns the last gpa that EPT was
     /// asked for.
     std::uint64_t walk(std::uint64_t gva, PlainWalk const& cold) {
-        unsigned const start = structures_.start(gva);
+        unsigned const start = structures_.start(gva, pcid_);
         std::uint64_t table = layout_.guest_root;
         std::uint64_t gpa = 0;
         auto next = cold.references.begin();
@@ -190,7 +264,7 @@ class PlainSimulator {
             if (next == end) return gpa;
             std::uint64_t const entry = next->entry;
             bool const leaf = level == 1 || (entry & 0x80) != 0;
-            if (level < start) structures_.insert(level + 1, gva);
+            if (level < start) structures_.insert(level + 1, gva, pcid_);
             if (level <= start) ++counts_[{'g', level}];
             ++next;
             table = entry & 0x000f'ffff'ffff'f000;
@@ -212,7 +286,7 @@ class PlainSimulator {
         }
         auto const& last = ept.back();
         bool const leaf = last.level == 1 || (last.entry & 0x80) != 0;
-        if (leaf && !ends_in_fault(last)) nested_.insert(12 + 9 * (last.level - 1), gpa);
+        if (leaf && !ends_in_fault(last)) nested_.insert({12 + 9 * (last.level - 1), gpa});
     }
     /// Whether EPT cannot go on after this entry, as the cold walk found.
     [[nodiscard]] bool ends_in_fault(PlainReference const& last) const {
@@ -228,6 +302,7 @@ class PlainSimulator {
     PlainLru nested_;
     PlainStructures ept_structures_;
     Counts counts_;
+    unsigned pcid_ = 0;
 };
 
 } // namespace twofold::test

@@ -47,6 +47,8 @@ class RandomLayout {
     std::uint64_t ept_root = 0;
     std::uint64_t guest_root = 0;
     std::vector<std::uint64_t> gvas;
+    /// Whether guest leaves have G bits.
+    bool global_pages = true;
 
   private:
     static std::uint64_t slot(std::uint64_t table, std::uint64_t input, unsigned level) {
@@ -105,6 +107,7 @@ class RandomLayout {
             if (entry == 0 && level <= leaf) {
                 std::uint64_t const data = (random_() % 8) << 32;
                 memory.put(address, data | (level > 1 ? 0x80 : 0) | 1 | (random_() % 4) << 1 |
+                                        (global_pages ? (random_() % 2) << 8 : 0) |
                                         (random_() % 2) << 63);
                 reach(data | (gva & (size_of(level) - 1)));
                 return gva;

@@ -11,15 +11,13 @@ namespace twofold::test {
 inline Geometry any_geometry(std::mt19937_64& random) {
     return {1U << random() % 3, static_cast<std::uint32_t>(random() % 7)};
 }
-/// All arrays are shared or none is, as in processors: else a page may be in two of them, and which
-/// of its entries an access uses is anyone's guess.
+/// A page may be in several arrays, whole and in pieces.
 inline TlbShape any_tlb(std::mt19937_64& random) {
     TlbShape shape{};
-    bool const shared = random() % 2 == 0;
     for (auto& array : shape) {
         array = {any_geometry(random), random() % 2 == 0, random() % 2 == 0, random() % 2 == 0};
-        array.data = shared || random() % 2 == 0;
-        array.instructions = shared || !array.data;
+        array.data = random() % 3 != 0;
+        array.instructions = !array.data || random() % 2 == 0;
     }
     return shape;
 }

@@ -24,6 +24,43 @@ struct Coverage {
     std::uint64_t references = 0;
 };
 
+constexpr unsigned pcids = 3;
+constexpr std::uint16_t vpid = 1;
+
+/// Another PCID from now on, with or without dropping what it holds, or one of the invalidations.
+void change(std::mt19937_64& random, Hpa ept, std::uint64_t gva, TranslationCaches& caches,
+            PlainSimulator& plain) {
+    auto const pcid = static_cast<std::uint16_t>(random() % pcids);
+    switch (random() % 16) {
+    case 0: caches.invlpg(Gva{gva}); return plain.invlpg(gva);
+    case 1:
+        caches.invpcid(InvpcidKind::individual_address, pcid, Gva{gva});
+        return plain.drop_pcid(pcid, gva);
+    case 2: caches.invpcid(InvpcidKind::single_context, pcid); return plain.drop_pcid(pcid);
+    case 3:
+        caches.invpcid(InvpcidKind::all_contexts_including_globals);
+        return plain.drop_pcids(true);
+    case 4: caches.invpcid(InvpcidKind::all_contexts); return plain.drop_pcids(false);
+    case 5:
+        caches.invvpid(InvvpidKind::individual_address, vpid, Gva{gva});
+        return plain.drop_pcids(true, gva);
+    case 6: caches.invvpid(InvvpidKind::single_context, vpid); return plain.drop_pcids(true);
+    case 7:
+        caches.invvpid(InvvpidKind::single_context_retaining_globals, vpid);
+        return plain.drop_pcids(false);
+    case 8: caches.change_of_paging_in_cr4(); return plain.drop_pcids(true);
+    case 9:
+        caches.invept_single(ept);
+        plain.drop_guest_physical();
+        return plain.drop_pcids(true);
+    case 10:
+        caches.move_to_cr3(pcid);
+        plain.drop_pcid(pcid);
+        [[fallthrough]];
+    default: caches.enter({vpid, pcid, ept}); return plain.run_under(pcid);
+    }
+}
+
 /// Random accesses to random tables: every access ends alike, and all references are the same.
 template <unsigned GuestLevels, unsigned EptLevels>
 void compare(ProcessorShape const& shape, unsigned layouts, std::uint64_t seed,
@@ -35,7 +72,7 @@ void compare(ProcessorShape const& shape, unsigned layouts, std::uint64_t seed,
         layout.build(1 + static_cast<unsigned>(random() % 40));
         if (i % 2 == 0) layout.break_one_entry();
         auto const caches = std::make_unique<TranslationCaches>(shape);
-        caches->enter({1, 0, Hpa{layout.ept_root}});
+        caches->enter({vpid, 0, Hpa{layout.ept_root}});
         TranslationModel model{Space{{},
                                      Gpa{layout.guest_root},
                                      SecondDimension<EptFormat<EptLevels>, WordMemory>{
@@ -47,6 +84,7 @@ void compare(ProcessorShape const& shape, unsigned layouts, std::uint64_t seed,
             std::uint64_t const gva = layout.gvas[random() % layout.gvas.size()] ^
                                       (random() % 8 == 0 ? random() % 4 << 12 : 0);
             Access const access{static_cast<std::uint8_t>(random() % 3)};
+            if (random() % 16 == 0) change(random, Hpa{layout.ept_root}, gva, *caches, plain);
             auto const end = model.access(Gva{gva}, access, counts);
             INFO("layout " << i << ", access " << touch << ", gva " << gva);
             REQUIRE(static_cast<int>(end) == static_cast<int>(plain.access(gva, access)));

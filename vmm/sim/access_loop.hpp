@@ -140,7 +140,7 @@ class AccessLoop {
     /// The data itself takes room in the data caches too.
     void touch_data(TraceAccess const& one) {
         auto& caches = model_.caches();
-        auto const* const entry = caches.first_level().find(one.gva, one.access, caches.tag());
+        auto const* const entry = caches.first_level().find(one.gva, one.access, caches.tags());
         if (entry != nullptr)
             observer_.data_caches()->touch(entry->page + one.gva.offset_in(entry->size.bytes()));
     }

@@ -12,10 +12,18 @@ namespace twofold {
 
 /// The tags of linear mappings {VPID, PCID} and of combined mappings {VPID, PCID, EP4TA}.
 struct Context {
+    /// No processor has a PCID of that number.
+    static constexpr std::uint16_t every_pcid = 0xffff;
+
     std::uint16_t vpid = 0;
+    /// Of 12 bits.
     std::uint16_t pcid = 0;
     /// EP4TA: bits 51:12 of the EPT pointer. None where EPT is not used.
     std::optional<Hpa> ept = std::nullopt;
+
+    /// What tags global translations, which are used under every PCID of a VPID.
+    [[nodiscard]] constexpr Context of_global_pages() const { return {vpid, every_pcid, ept}; }
+    [[nodiscard]] constexpr bool is_of_global_pages() const { return pcid == every_pcid; }
 
     friend constexpr bool operator==(Context const&, Context const&) = default;
 };

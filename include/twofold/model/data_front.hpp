@@ -9,7 +9,8 @@
 namespace twofold {
 
 /// What data accesses look up while each level has one place for them: a copy, so that it stays in
-/// registers. Good until a translation of another size is put in, or another context entered.
+/// registers. Good until a translation of another size is put in, or the first global one, or
+/// another context entered.
 class DataFront {
   public:
     enum class Found : std::uint8_t {
@@ -24,11 +25,12 @@ class DataFront {
     constexpr explicit DataFront(TranslationCaches& caches) {
         auto const* const first = caches.first_level().only_data_probe();
         auto const* const second = caches.second_level().only_data_probe();
-        if (first == nullptr || second == nullptr || first->size_code != second->size_code) return;
+        if (first == nullptr || second == nullptr) return;
+        if (first->size_code != second->size_code || first->global != second->global) return;
         if (!first->array->has_short_rows() || second->array->has_short_rows()) return;
         rows_ = first->array->short_rows();
         page_mask_ = first->page_mask;
-        low_bits_ = cache_key::low_bits(caches.tag(), first->size_code);
+        low_bits_ = first->low_bits(caches.tags());
         rotation_ = first->rotation;
         second_rotation_ = second->rotation;
         second_ = second->array;

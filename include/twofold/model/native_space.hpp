@@ -15,6 +15,8 @@ struct NativeSpace {
     Format format;
     typename Format::Root root;
     HostMemory& memory;
+    /// CR4.PGE.
+    bool global_pages = true;
 
     constexpr void prepare(TranslationCaches& caches) const {
         caches.structures().template use_format<Format>();
@@ -50,10 +52,10 @@ struct NativeSpace {
             return {};
         }
         AllowedAccesses const allowed{end.permissions};
-        return {{gva, end.address, end.page_size(), allowed},
+        bool const global = global_pages && (end.leaf & X86Entry::global_bit) != 0;
+        return {{gva, end.address, end.page_size(), allowed, end.page_size(), global},
                 Gpa{end.address.value()},
                 allowed,
-                end.page_size(),
                 end.page_size(),
                 true};
     }

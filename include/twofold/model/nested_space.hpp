@@ -126,6 +126,8 @@ struct NestedSpace {
     Guest guest;
     typename Guest::Root root;
     SecondDimension<Ept, HostMemory> ept;
+    /// The guest's CR4.PGE.
+    bool global_pages = true;
 
     /// Once, before walks with `caches`.
     constexpr void prepare(TranslationCaches& caches) const {
@@ -144,6 +146,7 @@ struct NestedSpace {
             fault = fault_of(first);
             return {};
         }
+        bool const global = (first.leaf & X86Entry::global_bit) != 0 && global_pages;
         auto const second = memory.translate(first.address);
         if (!second.found()) [[unlikely]] {
             fault = fault_of(cause, false);
@@ -152,10 +155,9 @@ struct NestedSpace {
         // EPT entries never forbid an access for being a user's.
         AllowedAccesses const by_guest{first.permissions};
         return {{gva, second.hpa(), std::min(first.page_size(), second.size()),
-                 second.allowed() & by_guest},
+                 second.allowed() & by_guest, first.page_size(), global},
                 first.address,
                 by_guest,
-                first.page_size(),
                 second.size(),
                 true};
     }

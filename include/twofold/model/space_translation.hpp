@@ -12,14 +12,13 @@ struct SpaceTranslation {
     /// Without a second dimension: the hpa.
     Gpa gpa;
     AllowedAccesses allowed_by_guest;
-    PageSize guest_page = page_4k;
     PageSize host_page = page_4k;
     bool found = false;
 
     /// The fault of an access that `fill.allowed` does not allow.
     [[nodiscard, gnu::always_inline]] constexpr NestedFault denial(Access access) const {
         bool const by_guest = !allowed_by_guest.allow(access);
-        PageSize const leaf = by_guest ? guest_page : host_page;
+        PageSize const leaf = by_guest ? fill.guest_page : host_page;
         return {by_guest ? Dimension::guest : Dimension::ept,
                 WalkFaultReason::denied,
                 1 + (leaf.shift() - page_4k.shift()) / 9,

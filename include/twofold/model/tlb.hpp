@@ -77,6 +77,10 @@ struct TlbEntry {
     PageSize size = page_4k;
     /// The place of `size` among tlb_page_sizes.
     std::uint8_t size_code = 0;
+    /// Of the first dimension's leaf, which may be larger: this is then a piece of it.
+    PageSize guest_page = page_4k;
+    /// Used under every PCID.
+    bool global = false;
 };
 
 /// A translation that can be put into a TLB.
@@ -88,12 +92,24 @@ struct TlbFill {
     PageSize size = page_4k;
     /// What both dimensions together allow.
     AllowedAccesses allowed;
+    /// The guest leaf, and whether it is global.
+    PageSize guest_page = page_4k;
+    bool global = false;
+};
+
+/// The tags under which translations are kept and found: those of the current PCID, and the global
+/// ones, which are used under every PCID.
+struct TlbTags {
+    TagNumber own = 0;
+    TagNumber global = 0;
+
+    [[nodiscard]] constexpr TagNumber of(bool is_global) const { return is_global ? global : own; }
 };
 
 template <std::uint32_t MostEntries>
 class TlbLevel {
     /// The code of no size: nothing is kept under it, so that a probe of it finds nothing.
-    static constexpr std::uint32_t no_size = 3;
+    static constexpr std::uint16_t no_size = 3;
 
   public:
     constexpr explicit TlbLevel(TlbShape const& shape) : shape_(shape) {
@@ -109,83 +125,88 @@ class TlbLevel {
     TlbLevel(TlbLevel const&) = delete;
     TlbLevel& operator=(TlbLevel const&) = delete;
 
-    /// Looks up under `tag`, in the arrays for instructions or for data.
+    /// Looks up under `tags`, in the arrays for instructions or for data.
     [[nodiscard, gnu::always_inline]] constexpr TlbEntry* find(Gva gva, Access access,
-                                                               TagNumber tag) {
+                                                               TlbTags tags) {
         Probes& probes = access == Access::execute ? instruction_ : data_;
         // The list ends with a probe of no array, and begins with one that may be of an empty one.
         Probe const* probe = probes.list.data();
         do {
-            std::uint64_t const key =
-                (gva.value() & probe->page_mask) | cache_key::low_bits(tag, probe->size_code);
             auto const set = probe->array->set_of(gva.value(), probe->rotation);
-            if (TlbEntry* const found = probe->array->find_in(set, key)) return found;
+            if (TlbEntry* const found = probe->array->find_in(set, probe->key(gva, tags)))
+                return found;
         } while ((++probe)->array != nullptr);
         return nullptr;
     }
 
     /// Keeps a translation that `find` did not find, as the largest size that an array has and that
     /// is not larger than the page.
-    [[gnu::always_inline]] constexpr void insert(TlbFill const& fill, Access access,
-                                                 TagNumber tag) {
+    [[gnu::always_inline]] constexpr void insert(TlbFill const& fill, Access access, TlbTags tags) {
         Place const& place = places_[access == Access::execute ? 1 : 0][code_of(fill.size)];
         if (place.array == nullptr) return;
-        insert_at(place, fill.gva, tag,
+        insert_at(place, fill.gva, tags,
                   {fill.hpa.aligned_down(bit(place.shift)), fill.allowed, PageSize{place.shift},
-                   place.size_code});
+                   place.size_code, fill.guest_page, fill.global});
     }
-    /// The same for a page of 4 KiB: of it nearly all is a constant.
-    [[gnu::always_inline]] constexpr void insert_4k(Gva gva, Hpa page, AllowedAccesses allowed,
-                                                    Access access, TagNumber tag) {
+    /// The same for a page of 4 KiB that is not global: of it nearly all is a constant.
+    [[gnu::always_inline]] constexpr void insert_4k(Gva gva, TlbEntry const& entry, Access access,
+                                                    TagNumber tag) {
         Place const& place = places_[access == Access::execute ? 1 : 0][0];
         if (place.array == nullptr) return;
         place.array->insert_in(place.array->set_of(gva.value(), place.rotation),
-                               cache_key::make(gva.value(), page_4k.shift(), tag),
-                               {page, allowed, page_4k, 0});
-        if (!probed_[0]) [[unlikely]]
-            add_probes(0);
+                               cache_key::make(gva.value(), page_4k.shift(), tag), entry);
+        if (!probed_[0][0]) [[unlikely]]
+            add_probes(0, false);
     }
     /// Keeps what another level has of `gva`.
     [[gnu::always_inline]] constexpr void copy(Gva gva, TlbEntry const& entry, Access access,
-                                               TagNumber tag) {
+                                               TlbTags tags) {
         Place const& place = places_[access == Access::execute ? 1 : 0][entry.size_code];
         if (place.array == nullptr) return;
         if (place.size_code == entry.size_code) [[likely]]
-            return insert_at(place, gva, tag, entry);
-        insert({gva, entry.page + gva.offset_in(entry.size.bytes()), entry.size, entry.allowed},
-               access, tag);
+            return insert_at(place, gva, tags, entry);
+        insert({gva, entry.page + gva.offset_in(entry.size.bytes()), entry.size, entry.allowed,
+                entry.guest_page, entry.global},
+               access, tags);
     }
 
     using Array = AssociativeCache<TlbEntry, MostEntries>;
-    /// A place to look: one size in one array.
+    /// A place to look: one size in one array, global translations or others.
     struct Probe {
         std::uint64_t page_mask = 0;
         Array* array = nullptr;
         std::uint32_t rotation = 0;
-        std::uint32_t size_code = no_size;
+        std::uint16_t size_code = no_size;
+        bool global = false;
+
+        [[nodiscard, gnu::always_inline]] constexpr std::uint64_t low_bits(TlbTags tags) const {
+            return cache_key::low_bits(tags.of(global), size_code);
+        }
+        [[nodiscard, gnu::always_inline]] constexpr std::uint64_t key(Gva gva, TlbTags tags) const {
+            return (gva.value() & page_mask) | low_bits(tags);
+        }
     };
     /// Where data accesses look while that is one place; it stays so until a page of another size
-    /// is put in.
+    /// is put in, or the first global one.
     [[nodiscard]] constexpr Probe const* only_data_probe() const {
         return data_.count == 1 ? &data_.list[0] : nullptr;
     }
 
-    /// Drops what translates `gva` under `tag`.
-    constexpr void erase(Gva gva, TagNumber tag) {
+    /// Drops what translates `gva` under `tags`.
+    constexpr void erase(Gva gva, TlbTags tags) {
         for (Probes const* const probes : {&data_, &instruction_}) {
             for (unsigned at = 0; at < probes->count; ++at) {
                 Probe const& probe = probes->list[at];
                 probe.array->erase_in(probe.array->set_of(gva.value(), probe.rotation),
-                                      (gva.value() & probe.page_mask) |
-                                          cache_key::low_bits(tag, probe.size_code));
+                                      probe.key(gva, tags));
             }
         }
     }
-    /// Drops entries for which `drop(key)` holds.
+    /// Drops entries for which `drop(key, entry)` holds.
     template <class Predicate>
     constexpr void erase_if(Predicate&& drop) {
         for (auto& array : arrays_)
-            array.erase_if([&](std::uint64_t key, TlbEntry const&) { return drop(key); });
+            array.erase_if(drop);
     }
     template <class Predicate>
     [[nodiscard]] constexpr std::uint32_t count_if(Predicate&& holds) {
@@ -198,7 +219,7 @@ class TlbLevel {
   private:
     /// The places that hold, or held, something: the others need no look.
     struct Probes {
-        std::array<Probe, most_tlb_arrays * tlb_page_sizes.size() + 1> list{};
+        std::array<Probe, most_tlb_arrays * tlb_page_sizes.size() * 2 + 1> list{};
         unsigned count = 0;
     };
 
@@ -210,13 +231,14 @@ class TlbLevel {
         std::uint8_t shift = 0;
         std::uint8_t size_code = 0;
     };
-    [[gnu::always_inline]] constexpr void insert_at(Place const& place, Gva gva, TagNumber tag,
+    [[gnu::always_inline]] constexpr void insert_at(Place const& place, Gva gva, TlbTags tags,
                                                     TlbEntry const& entry) {
-        place.array->insert_in(
-            place.array->set_of(gva.value(), place.rotation),
-            (gva.value() & place.page_mask) | cache_key::low_bits(tag, place.size_code), entry);
-        if (!probed_[place.size_code]) [[unlikely]]
-            add_probes(place.size_code);
+        place.array->insert_in(place.array->set_of(gva.value(), place.rotation),
+                               (gva.value() & place.page_mask) |
+                                   cache_key::low_bits(tags.of(entry.global), place.size_code),
+                               entry);
+        if (!probed_[entry.global ? 1 : 0][place.size_code]) [[unlikely]]
+            add_probes(place.size_code, entry.global);
     }
     static constexpr unsigned code_of(PageSize size) {
         return size >= page_1g ? 2 : size >= page_2m ? 1 : 0;
@@ -237,22 +259,37 @@ class TlbLevel {
         }
         return {};
     }
-    /// From now on pages of this size are looked for, in every array that may hold them.
-    [[gnu::noinline]] constexpr void add_probes(unsigned code) {
-        probed_[code] = true;
-        unsigned const shift = tlb_page_sizes[code].shift();
+    /// From now on such pages are looked for, in every array that may hold them.
+    [[gnu::noinline]] constexpr void add_probes(unsigned code, bool global) {
+        probed_[global ? 1 : 0][code] = true;
+        list_probes(data_, &TlbArrayShape::data);
+        list_probes(instruction_, &TlbArrayShape::instructions);
+    }
+    /// Array by array, and in each the smaller pages first: where a page is held whole and in
+    /// pieces, this says which of them an access uses.
+    constexpr void list_probes(Probes& probes, bool TlbArrayShape::*serves) {
+        probes.count = 0;
         for (unsigned at = 0; at < most_tlb_arrays; ++at) {
-            if (shape_[at].geometry.ways == 0 || !shape_[at].holds(code)) continue;
-            Probe const probe{~(bit(shift) - 1), &arrays_[at], arrays_[at].rotation(shift), code};
-            if (shape_[at].instructions) instruction_.list[instruction_.count++] = probe;
-            if (shape_[at].data) data_.list[data_.count++] = probe;
+            if (shape_[at].geometry.ways == 0 || !(shape_[at].*serves)) continue;
+            for (unsigned code = 0; code < tlb_page_sizes.size(); ++code) {
+                if (!shape_[at].holds(code)) continue;
+                for (bool const global : {false, true})
+                    if (probed_[global ? 1 : 0][code])
+                        probes.list[probes.count++] = probe_of(at, code, global);
+            }
         }
+    }
+    [[nodiscard]] constexpr Probe probe_of(unsigned at, unsigned code, bool global) {
+        unsigned const shift = tlb_page_sizes[code].shift();
+        return {~(bit(shift) - 1), &arrays_[at], arrays_[at].rotation(shift),
+                static_cast<std::uint16_t>(code), global};
     }
 
     TlbShape shape_;
     std::array<Array, most_tlb_arrays> arrays_;
     std::array<std::array<Place, tlb_page_sizes.size()>, 2> places_{};
-    std::array<bool, tlb_page_sizes.size()> probed_{};
+    /// Whether something of a size was ever put in: others than global ones, then global ones.
+    std::array<std::array<bool, tlb_page_sizes.size()>, 2> probed_{};
     Probes data_;
     Probes instruction_;
 };

@@ -18,9 +18,34 @@ enum class InvvpidKind : std::uint8_t {
     single_context_retaining_globals = 3,
 };
 
+/// The kinds of INVPCID, by their encoding.
+enum class InvpcidKind : std::uint8_t {
+    individual_address = 0,
+    single_context = 1,
+    all_contexts_including_globals = 2,
+    all_contexts = 3,
+};
+
+namespace detail {
+
+/// What operations drop, by its tag.
+constexpr auto of_vpid(std::uint16_t vpid) {
+    return [vpid](Context const& of) { return of.vpid == vpid; };
+}
+/// Global translations are of no PCID.
+constexpr auto of_pcid(std::uint16_t vpid, std::uint16_t pcid) {
+    return [vpid, pcid](Context const& of) { return of.vpid == vpid && of.pcid == pcid; };
+}
+constexpr auto not_global(auto drops) {
+    return [drops](Context const& of) { return drops(of) && !of.is_of_global_pages(); };
+}
+
+} // namespace detail
+
 /// With EPT the TLBs and `structures()` hold combined mappings, without it linear ones: which of
-/// them, the tag says. Global translations are not told apart: they are kept and dropped by PCID as
-/// all others are, which a processor may do.
+/// them, the tag says. A translation whose leaf has the G bit is kept under no PCID and used under
+/// every one of its VPID ("Global Pages"); structure entries are never global. Each operation drops
+/// what it must and keeps what it may.
 class TranslationCaches {
   public:
     /// `shape` must be valid.
@@ -34,10 +59,11 @@ class TranslationCaches {
     /// What runs now: the tags under which translations are used and kept.
     constexpr void enter(Context const& context) {
         auto const number = tags_.number(context);
+        auto const global = tags_.number(context.of_global_pages());
         auto const ept = context.ept ? ept_tags_.number(*context.ept) : TagNumber{0};
-        if (number && ept) {
+        if (number && global && ept) {
             context_ = context;
-            tag_ = *number;
+            tags_in_use_ = {*number, *global};
             ept_tag_ = *ept;
             return;
         }
@@ -45,7 +71,10 @@ class TranslationCaches {
         enter(context);
     }
     [[nodiscard]] constexpr Context const& context() const { return context_; }
-    [[nodiscard]] constexpr TagNumber tag() const { return tag_; }
+    /// Of structure entries.
+    [[nodiscard]] constexpr TagNumber tag() const { return tags_in_use_.own; }
+    /// Of translations.
+    [[nodiscard]] constexpr TlbTags tags() const { return tags_in_use_; }
     [[nodiscard]] constexpr TagNumber ept_tag() const { return ept_tag_; }
 
     /// Whether RowsKnown::one_to_four holds for all that a walk asks and fills, the TLBs apart.
@@ -56,32 +85,44 @@ class TranslationCaches {
     [[nodiscard]] constexpr StructureCaches<Gpa>& structures() { return structures_; }
     [[nodiscard]] constexpr GuestPhysicalCaches& guest_physical() { return guest_physical_; }
 
-    /// INVLPG: translations of `gva` under the current VPID and PCID, and every structure entry of
-    /// that PCID.
+    /// INVLPG: translations of `gva` under the current VPID and PCID, global ones too, and every
+    /// structure entry of that PCID.
     constexpr void invlpg(Gva gva) {
-        auto const current = [this](Context const& of) {
-            return of.vpid == context_.vpid && of.pcid == context_.pcid;
-        };
-        drop_translations(current, gva);
+        auto const current = detail::of_pcid(context_.vpid, context_.pcid);
+        auto const global = detail::of_pcid(context_.vpid, Context::every_pcid);
+        drop_translations([&](Context const& of) { return current(of) || global(of); }, gva);
         drop_structures(current);
     }
-    /// MOV to CR3 without bit 63: what the new PCID holds under the current VPID.
-    constexpr void move_to_cr3(std::uint16_t pcid) {
-        drop([this, pcid](Context const& of) {
-            return of.vpid == context_.vpid && of.pcid == pcid;
-        });
+    /// INVPCID: what a PCID, or each, holds under the current VPID. `gva`: of individual_address,
+    /// which drops structure entries on the way to it.
+    constexpr void invpcid(InvpcidKind kind, std::uint16_t pcid = 0, Gva gva = {}) {
+        switch (kind) {
+        case InvpcidKind::individual_address:
+            drop_translations(detail::of_pcid(context_.vpid, pcid), gva);
+            return drop_structures(detail::of_pcid(context_.vpid, pcid), gva);
+        case InvpcidKind::single_context: return drop(detail::of_pcid(context_.vpid, pcid));
+        case InvpcidKind::all_contexts_including_globals:
+            return drop(detail::of_vpid(context_.vpid));
+        case InvpcidKind::all_contexts:
+            return drop(detail::not_global(detail::of_vpid(context_.vpid)));
+        }
     }
+    /// MOV to CR3 without bit 63: what the new PCID holds under the current VPID. Global
+    /// translations stay.
+    constexpr void move_to_cr3(std::uint16_t pcid) { drop(detail::of_pcid(context_.vpid, pcid)); }
+    /// MOV to CR4 that changes PGE, or clears PCIDE: all that the current VPID holds, global
+    /// translations too.
+    constexpr void change_of_paging_in_cr4() { drop(detail::of_vpid(context_.vpid)); }
     /// INVVPID: linear and combined mappings of a VPID, under every EP4TA; guest-physical ones
     /// stay.
     constexpr void invvpid(InvvpidKind kind, std::uint16_t vpid = 0, Gva gva = {}) {
-        auto const of_vpid = [vpid](Context const& of) { return of.vpid == vpid; };
         switch (kind) {
         case InvvpidKind::individual_address:
-            drop_translations(of_vpid, gva);
-            drop_structures(of_vpid, gva);
-            return;
-        case InvvpidKind::single_context:
-        case InvvpidKind::single_context_retaining_globals: return drop(of_vpid);
+            drop_translations(detail::of_vpid(vpid), gva);
+            return drop_structures(detail::of_vpid(vpid), gva);
+        case InvvpidKind::single_context: return drop(detail::of_vpid(vpid));
+        case InvvpidKind::single_context_retaining_globals:
+            return drop(detail::not_global(detail::of_vpid(vpid)));
         case InvvpidKind::all_contexts: return drop([](Context const& of) { return of.vpid != 0; });
         }
     }
@@ -95,17 +136,15 @@ class TranslationCaches {
         guest_physical_.drop_all();
         drop([](Context const& of) { return of.ept.has_value(); });
     }
-    /// A VM entry or exit with VPIDs not in use: linear and combined mappings of VPID 0;
-    /// guest-physical ones stay.
-    constexpr void vm_transition_without_vpid() {
-        drop([](Context const& of) { return of.vpid == 0; });
-    }
+    /// A VM entry or exit with VPIDs not in use: linear and combined mappings of VPID 0, global
+    /// translations too; guest-physical ones stay.
+    constexpr void vm_transition_without_vpid() { drop(detail::of_vpid(0)); }
     /// What a page fault itself drops: what would be used to translate `gva` in the current
     /// context.
     constexpr void page_fault(Gva gva) {
-        first_level_.erase(gva, tag_);
-        second_level_.erase(gva, tag_);
-        structures_.erase(gva.value(), tag_);
+        first_level_.erase(gva, tags_in_use_);
+        second_level_.erase(gva, tags_in_use_);
+        structures_.erase(gva.value(), tags_in_use_.own);
     }
     /// What an EPT violation itself drops: guest-physical mappings of `gpa`, combined ones of
     /// `gva`.
@@ -120,13 +159,13 @@ class TranslationCaches {
         drop_translations(of, std::nullopt);
         drop_structures(of);
     }
+    /// Of a guest's page that is cached in pieces all of them go with one of its addresses (the
+    /// footnote to INVLPG in "Operations that Invalidate TLBs and Paging-Structure Caches").
     template <class Predicate>
     constexpr void drop_translations(Predicate&& of, std::optional<Gva> gva) {
-        auto const drops = [&](std::uint64_t key) {
+        auto const drops = [&](std::uint64_t key, TlbEntry const& entry) {
             return of(tags_.tag(cache_key::tag(key))) &&
-                   (!gva ||
-                    cache_key::covers(key, tlb_page_sizes[cache_key::size_code(key)].shift(),
-                                      gva->value()));
+                   (!gva || cache_key::covers(key, entry.guest_page.shift(), gva->value()));
         };
         first_level_.erase_if(drops);
         second_level_.erase_if(drops);
@@ -153,7 +192,7 @@ class TranslationCaches {
     TagTable<Context> tags_;
     TagTable<Hpa> ept_tags_;
     Context context_;
-    TagNumber tag_ = 0;
+    TlbTags tags_in_use_;
     TagNumber ept_tag_ = 0;
 };
 

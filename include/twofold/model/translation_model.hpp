@@ -31,7 +31,7 @@ class TranslationModel {
     /// One access, calling `observe(Reference)` for each reference of its walk.
     template <class Observer>
     [[gnu::always_inline]] constexpr Outcome access(Gva gva, Access access, Observer&& observe) {
-        if (auto const* const hit = caches_.first_level().find(gva, access, caches_.tag())) {
+        if (auto const* const hit = caches_.first_level().find(gva, access, caches_.tags())) {
             if (hit->allowed.allow(access)) [[likely]] {
                 return Outcome::first_level_hit;
             }
@@ -61,15 +61,15 @@ class TranslationModel {
             fault_ = to.denial(access);
             return fail(gva);
         }
-        keep(to.fill, access, caches_.tag());
+        keep(to.fill, access, caches_.tags());
         return Outcome::walked;
     }
     template <class Observer>
     [[gnu::noinline]] constexpr Outcome after_first_level(Gva gva, Access access,
                                                           Observer& observe) {
-        if (auto const* const hit = caches_.second_level().find(gva, access, caches_.tag())) {
+        if (auto const* const hit = caches_.second_level().find(gva, access, caches_.tags())) {
             if (!hit->allowed.allow(access)) return refill(gva, access, observe);
-            caches_.first_level().copy(gva, *hit, access, caches_.tag());
+            caches_.first_level().copy(gva, *hit, access, caches_.tags());
             return Outcome::second_level_hit;
         }
         return walk(gva, access, observe);
@@ -82,19 +82,20 @@ class TranslationModel {
         return walk(gva, access, observe);
     }
 
-    [[gnu::always_inline]] constexpr void keep(TlbFill const& fill, Access access, TagNumber tag) {
-        if (fill.size == page_4k) [[likely]] {
-            Hpa const page = fill.hpa.aligned_down(page_4k.bytes());
-            caches_.second_level().insert_4k(fill.gva, page, fill.allowed, access, tag);
-            caches_.first_level().insert_4k(fill.gva, page, fill.allowed, access, tag);
+    [[gnu::always_inline]] constexpr void keep(TlbFill const& fill, Access access, TlbTags tags) {
+        if (fill.size == page_4k && !fill.global) [[likely]] {
+            TlbEntry const entry{fill.hpa.aligned_down(page_4k.bytes()), fill.allowed, page_4k, 0,
+                                 fill.guest_page};
+            caches_.second_level().insert_4k(fill.gva, entry, access, tags.own);
+            caches_.first_level().insert_4k(fill.gva, entry, access, tags.own);
             return;
         }
-        keep_large({fill}, access, tag);
+        keep_other({fill}, access, tags);
     }
     /// Takes a copy, so that nothing else of a fill has to lie in memory.
-    [[gnu::noinline]] constexpr void keep_large(TlbFill fill, Access access, TagNumber tag) {
-        caches_.second_level().insert(fill, access, tag);
-        caches_.first_level().insert(fill, access, tag);
+    [[gnu::noinline]] constexpr void keep_other(TlbFill fill, Access access, TlbTags tags) {
+        caches_.second_level().insert(fill, access, tags);
+        caches_.first_level().insert(fill, access, tags);
     }
     [[gnu::noinline]] constexpr Outcome fail(Gva gva) {
         if (fault_.dimension == Dimension::ept) {
