@@ -49,6 +49,7 @@ class NestedMemory {
   public:
     using Error = EptWalkFault;
 
+    /// Both must outlive it.
     constexpr NestedMemory(SecondDimension<Ept, HostMemory> const& ept, Observer& observe)
         : ept_(ept), observe_(observe) {}
 
@@ -87,7 +88,8 @@ class NestedMemory {
     [[nodiscard]] constexpr Hpa last_address() const { return last_; }
 
   private:
-    SecondDimension<Ept, HostMemory> ept_;
+    /// No copy: it is made in memory, and each walk would wait for it to be read back from there.
+    SecondDimension<Ept, HostMemory> const& ept_;
     Observer& observe_;
     Hpa last_;
 };
