@@ -1,6 +1,7 @@
 #include "sim/access_pattern.hpp"
 #include "sim/break_even.hpp"
 #include "sim/processor_preset.hpp"
+#include "sim/read_ahead.hpp"
 #include "sim/references_chart.hpp"
 #include "sim/simulation.hpp"
 #include "sim/simulation_report.hpp"
@@ -12,6 +13,8 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <atomic>
+#include <memory>
 #include <set>
 
 namespace simulation_test {
@@ -27,6 +30,28 @@ PatternParameters const parameters{.footprint = std::uint64_t{64} << 20, .access
 OpenSource pattern(std::string_view name, PatternParameters const& of = parameters) {
     return [of, &kind = pattern_named(name)] { return kind.make(of); };
 }
+
+/// 0, 1, 2 and so on; at the end it may fail.
+class Numbered final : public AccessSource {
+  public:
+    Numbered(std::uint64_t length, bool fails,
+             std::shared_ptr<std::atomic<std::uint64_t>> given = nullptr)
+        : length_(length), fails_(fails), given_(std::move(given)) {}
+    std::size_t next(std::span<TraceAccess> batch) override {
+        std::size_t count = 0;
+        while (count < batch.size() && at_ < length_)
+            batch[count++].gva = Gva{at_++};
+        if (count == 0 && fails_) throw Failure{"the end"};
+        if (given_) *given_ += count;
+        return count;
+    }
+
+  private:
+    std::uint64_t length_;
+    bool fails_;
+    std::shared_ptr<std::atomic<std::uint64_t>> given_;
+    std::uint64_t at_ = 0;
+};
 
 SimulationResult simulate(Configuration configuration, std::string_view processor,
                           OpenSource const& source, bool populate = true) {
@@ -140,6 +165,39 @@ TEST_CASE("threads change nothing in the results, nor their order") {
         return totals;
     };
     CHECK(run(1) == run(3));
+    CHECK(run(1) == run(8));
+}
+
+TEST_CASE("a stream that is read ahead is the stream, up to where it fails") {
+    for (std::uint64_t const length : {0U, 1U, 4095U, 4096U, 4097U, 100'000U}) {
+        for (bool const fails : {false, true}) {
+            CAPTURE(length, fails);
+            ReadAhead ahead{std::make_unique<Numbered>(length, fails)};
+            std::vector<TraceAccess> batch(1000);
+            std::uint64_t seen = 0;
+            bool failed = false;
+            try {
+                while (auto const count = ahead.next(batch))
+                    for (TraceAccess const& one : std::span{batch}.first(count))
+                        REQUIRE(one.gva.value() == seen++);
+                CHECK(ahead.next(batch) == 0);
+            } catch (Failure const&) {
+                failed = true;
+            }
+            CHECK(seen == length);
+            CHECK(failed == fails);
+        }
+    }
+}
+
+TEST_CASE("reading ahead stops with its reader, and does not run away from it") {
+    auto const given = std::make_shared<std::atomic<std::uint64_t>>(0);
+    {
+        ReadAhead ahead{std::make_unique<Numbered>(~std::uint64_t{0}, false, given)};
+        std::vector<TraceAccess> batch(1);
+        CHECK(ahead.next(batch) == 1);
+    }
+    CHECK(*given <= 11 * 4096);
 }
 
 TEST_CASE("what a source throws ends all simulations") {

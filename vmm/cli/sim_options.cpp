@@ -105,7 +105,10 @@ void add_machine_options(CLI::App& command, SimOptions& options) {
 void SimOptions::add_to(CLI::App& command) {
     add_stream_options(command, *this);
     add_machine_options(command, *this);
-    command.add_option("--threads", threads, "Configurations at a time; 0: as many as processors")
+    command
+        .add_option("--threads", threads,
+                    "Configurations at a time, and reading ahead with what is left; 0: as many as "
+                    "processors")
         ->capture_default_str();
     command.add_flag("--break-even", break_even,
                      "Shadow against nested: the rate of table updates at which they cost the "

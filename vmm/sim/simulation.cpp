@@ -3,6 +3,7 @@
 #include "report/walk_shape.hpp"
 #include "sim/access_loop.hpp"
 #include "sim/filled_tables.hpp"
+#include "sim/read_ahead.hpp"
 #include "sim/recorded_parts.hpp"
 #include "system/failure.hpp"
 
@@ -85,9 +86,9 @@ std::unique_ptr<Simulation> make_of_levels(Configuration const& configuration,
 class Queue {
   public:
     Queue(std::span<Configuration const> configurations, ProcessorShape const& processor,
-          OpenSource const& open)
+          OpenSource const& open, bool read_ahead)
         : configurations_(configurations), processor_(processor), open_(open),
-          results_(configurations.size()) {}
+          read_ahead_(read_ahead), results_(configurations.size()) {}
 
     void work() {
         try {
@@ -127,7 +128,8 @@ class Queue {
   private:
     SimulationResult simulate_one(Configuration const& configuration) {
         auto const simulation = make_simulation(configuration, processor_);
-        auto const source = open_();
+        auto source = open_();
+        if (read_ahead_) source = std::make_unique<ReadAhead>(std::move(source));
         std::vector<TraceAccess> batch(4096);
         while (!stop_) {
             auto const count = source->next(batch);
@@ -141,6 +143,7 @@ class Queue {
     std::span<Configuration const> configurations_;
     ProcessorShape const& processor_;
     OpenSource const& open_;
+    bool read_ahead_;
     std::vector<SimulationResult> results_;
     std::atomic<std::size_t> next_{0};
     std::atomic<std::uint64_t> accesses_{0};
@@ -201,7 +204,8 @@ std::vector<SimulationResult> simulate_all(std::span<Configuration const> config
                                            ProcessorShape const& processor, OpenSource const& open,
                                            unsigned threads,
                                            std::function<void(std::uint64_t)> const& meanwhile) {
-    Queue queue{configurations, processor, open};
+    // What has processors to spare reads its streams on them.
+    Queue queue{configurations, processor, open, threads > configurations.size()};
     auto const most = static_cast<unsigned>(configurations.size());
     unsigned const workers = std::clamp(threads, 1U, std::max(most, 1U));
     {

@@ -25,9 +25,10 @@ class Simulation {
 std::unique_ptr<Simulation> make_simulation(Configuration const& configuration,
                                             ProcessorShape const& processor);
 
-/// Runs each configuration over its own reading of the stream, `threads` at a time. Results stand
-/// in the order of the configurations. `meanwhile(accesses so far)` is called ten times a second.
-/// Throws what a simulation, a source or `meanwhile` throws first.
+/// Runs each configuration over its own reading of the stream, `threads` at a time; where there are
+/// more threads than configurations, streams are read ahead. Results are the same for any number
+/// of threads and stand in the order of the configurations. `meanwhile(accesses so far)` is called
+/// ten times a second. Throws what a simulation, a source or `meanwhile` throws first.
 std::vector<SimulationResult> simulate_all(std::span<Configuration const> configurations,
                                            ProcessorShape const& processor, OpenSource const& open,
                                            unsigned threads,
