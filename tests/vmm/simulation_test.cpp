@@ -14,8 +14,10 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <set>
+#include <thread>
 
 namespace simulation_test {
 
@@ -196,7 +198,12 @@ TEST_CASE("reading ahead stops with its reader, and does not run away from it") 
         ReadAhead ahead{std::make_unique<Numbered>(~std::uint64_t{0}, false, given)};
         std::vector<TraceAccess> batch(1);
         CHECK(ahead.next(batch) == 1);
+        for (int i = 0; i < 2000 && *given < 9 * 4096; ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        // What has no limit would be far beyond it by now.
+        std::this_thread::sleep_for(std::chrono::milliseconds{50});
     }
+    CHECK(*given >= 9 * 4096);
     CHECK(*given <= 11 * 4096);
 }
 
