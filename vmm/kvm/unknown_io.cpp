@@ -38,7 +38,7 @@ std::optional<Stop> UnknownAccesses::answer(MemoryAccess const& access) {
     ++memory_;
     if (policy_ == UnknownIo::stop || policy_ == UnknownIo::by_kind)
         return Stop{"outside_memory", 1,
-                    fmt::format("a {} gpa {:#x}; the guest's memory ends at {:#x}",
+                    fmt::format("a {} gpa {:#x}: the guest's memory ends at {:#x}",
                                 access.read ? "read of" : "write to", access.gpa.value(),
                                 memory_bytes_)};
     if (policy_ == UnknownIo::warn)
