@@ -107,6 +107,7 @@ std::optional<Stop> Hypercalls::answer() {
     case abi::Hypercall::collect_dirty:
     case abi::Hypercall::merge:
     case abi::Hypercall::working_set:
+    case abi::Hypercall::leaves:
         registers.rax = services_.on_memory(static_cast<abi::Hypercall>(registers.rax), registers,
                                             processor_.special_registers());
         break;

@@ -1,7 +1,10 @@
 #include "kvm/memory_calls.hpp"
 
 #include "kvm/guest_records.hpp"
+#include "kvm/host_leaves.hpp"
 #include "system/failure.hpp"
+
+#include <algorithm>
 
 namespace twofold::vmm::kvm {
 
@@ -26,6 +29,7 @@ std::uint64_t MemoryCalls::answer(abi::Hypercall call, kvm_regs const& registers
             return collect_dirty(Gva{registers.rdi}, registers.rsi, special);
         case abi::Hypercall::merge: return merge(Gpa{registers.rdi}, registers.rsi, registers.rcx);
         case abi::Hypercall::working_set: return working_set();
+        case abi::Hypercall::leaves: return leaves(registers.rdi);
         default: return refusal(abi::HypercallError::unknown_number);
         }
     } catch (Failure const&) {
@@ -83,6 +87,21 @@ std::uint64_t MemoryCalls::working_set() {
     if (!pages) return refusal(abi::HypercallError::not_allowed);
     parts_.report(working_set_record(parts_.guest, *pages));
     return *pages;
+}
+
+/// Of the host's page tables: KVM maps no page by a larger leaf than Linux does.
+std::uint64_t MemoryCalls::leaves(std::uint64_t gpa_and_level) const {
+    auto const memory = parts_.ram.bytes();
+    std::uint64_t const gpa = Gpa{gpa_and_level}.aligned_down(page_1g.bytes()).value();
+    std::uint64_t const level = gpa_and_level - gpa;
+    if (level < 1 || level > 3 || gpa >= memory.size())
+        return refusal(abi::HypercallError::bad_argument);
+    PageSize const large = parts_.ram.page() == page_1g ? page_1g : page_2m;
+    auto const bytes = std::min<std::uint64_t>(memory.size() - gpa, page_1g.bytes());
+    auto const found = count_host_leaves(memory.subspan(gpa, bytes), large);
+    if (!found) return refusal(abi::HypercallError::not_allowed);
+    if (level == 1) return found->small;
+    return level == (large == page_1g ? 3 : 2) ? found->large : 0;
 }
 
 void MemoryCalls::note_release(Gpa first, std::uint64_t pages) {

@@ -53,6 +53,7 @@ class MemoryCalls {
     std::uint64_t collect_dirty(Gva to, std::uint64_t words, kvm_sregs const& special);
     std::uint64_t merge(Gpa first, std::uint64_t pages, std::uint64_t only_count);
     std::uint64_t working_set();
+    [[nodiscard]] std::uint64_t leaves(std::uint64_t gpa_and_level) const;
     void stop_watching() { watch_.reset(); }
     void forget_merged(std::uint64_t first, std::uint64_t pages);
 
