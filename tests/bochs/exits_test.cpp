@@ -58,8 +58,8 @@ TEST_CASE(
     CHECK(exits.at("vmcall") == 64);
     CHECK(exits.at("cpuid") >= 64);
     CHECK(exits.at("port") >= 64);
-    CHECK(exits.at("ept_violation") == first.activity(0).violations.total());
-    CHECK(first.activity(0).violations.read == 64);
+    CHECK(exits.at("ept_violation") == first.activity(0).violations->total());
+    CHECK(first.activity(0).violations->read == 64);
 
     CHECK(figures_of(launch(exits_plan())) == figures);
 }

@@ -49,9 +49,10 @@ std::ostream& operator<<(std::ostream& out, Beyond const& beyond) {
 Beyond beyond(Launched const& launched, std::size_t index, std::size_t base) {
     auto const& more = launched.activity(index);
     auto const& less = launched.activity(base);
-    return {
-        more.violations.read - less.violations.read, more.violations.write - less.violations.write,
-        more.violations.execute - less.violations.execute, more.memory_frames - less.memory_frames};
+    return {more.violations->read - less.violations->read,
+            more.violations->write - less.violations->write,
+            more.violations->execute - less.violations->execute,
+            more.memory_frames - less.memory_frames};
 }
 
 vmm::GuestPlan touch(std::string const& pages, std::string const& access,
@@ -92,7 +93,7 @@ TEST_CASE("with memory populated before it starts a guest leaves for no page") {
     auto const launched = launch(plan);
     check_contents(launched, 6);
     for (std::size_t index = 0; index < 6; ++index) {
-        CHECK(launched.activity(index).violations.total() == 0);
+        CHECK(launched.activity(index).violations->total() == 0);
         CHECK(launched.activity(index).exits.count("ept_violation") == 0);
         CHECK(launched.activity(index).memory_frames == memory_frames);
         // Root, PDPT and page directory; with small pages a table for each 2 MiB as well.
@@ -118,7 +119,7 @@ TEST_CASE("a guest that touches natively finds its memory as over EPT") {
     for (auto const* const access : {"write", "execute"}) {
         auto const launched = launch({.guests = {touch("600", access, "random")}, .native = true});
         check_contents(launched, 1);
-        CHECK(launched.activity(0).violations.total() == 0);
+        CHECK(launched.activity(0).violations->total() == 0);
     }
 }
 

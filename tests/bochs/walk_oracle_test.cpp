@@ -94,7 +94,7 @@ TEST_CASE("a live guest's walk is the processor's own, for each guest page over 
     for (std::size_t guest_size = 0; guest_size < 3; ++guest_size)
         check_pages(walks[guest_size], guest_size, 2);
     check_against_processor(launched, 0);
-    CHECK(launched.activity(0).violations.total() == 0);
+    CHECK(launched.activity(0).violations->total() == 0);
     CHECK(launched.activity(0).memory_frames == page_1g.frames());
     CHECK(launched.activity(0).table_frames == 2);
     check_clean_end(launched);

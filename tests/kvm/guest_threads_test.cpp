@@ -147,9 +147,11 @@ TEST_CASE("the records are those that the report's reader takes") {
     REQUIRE(activity.unknown_places.size() == 1);
     CHECK(activity.unknown_places[0].place == "port 0x80");
     CHECK(activity.unknown_places[0].writes == 2);
-    CHECK(activity.violations.total() == 2);
-    CHECK(activity.violations.ticks_min == 100);
-    CHECK(activity.violations.ticks_max == 300);
+    CHECK(activity.userfaults.value().total() == 2);
+    CHECK(activity.userfaults.value().ticks_min == 100);
+    CHECK(activity.userfaults.value().ticks_max == 300);
+    CHECK_FALSE(activity.violations);
+    CHECK_FALSE(activity.table_frames);
     CHECK(activity.kernel.at("exits") == 12);
     CHECK(activity.fault_histogram == std::map<std::uint64_t, std::uint64_t>{{64, 1}, {256, 1}});
     CHECK(activity.exits.at("io") == 3);

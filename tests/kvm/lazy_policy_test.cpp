@@ -31,7 +31,7 @@ nlohmann::json stop_with(std::vector<std::string> options) {
 }
 
 std::uint64_t faults_in(nlohmann::json const& stop) {
-    auto const& faults = stop["violations"];
+    auto const& faults = stop["userfaults"];
     return faults["read"].get<std::uint64_t>() + faults["write"].get<std::uint64_t>();
 }
 

@@ -81,8 +81,8 @@ nlohmann::json stop_of(std::map<std::string, Part> const& parts, std::string con
 }
 
 std::uint64_t faults_of(nlohmann::json const& stop) {
-    auto const& violations = stop["violations"];
-    return violations["read"].get<std::uint64_t>() + violations["write"].get<std::uint64_t>();
+    auto const& faults = stop["userfaults"];
+    return faults["read"].get<std::uint64_t>() + faults["write"].get<std::uint64_t>();
 }
 
 /// What the hypervisor's engine prints for the same guest.

@@ -65,7 +65,7 @@ TEST_CASE("each kind of record is read with all its members") {
     CHECK(stop.code == 3);
     REQUIRE(stop.activity);
     CHECK(stop.activity->exits.at("cpuid") == 1);
-    CHECK(stop.activity->violations.total() == 6);
+    CHECK(stop.activity->violations.value().total() == 6);
     CHECK(stop.activity->table_frames == 3);
     CHECK(std::get<record::Error>(parse_record(error_line)).message == "no bundle");
     CHECK(std::get<record::Panic>(parse_record(panic_line)).vector == 14);

@@ -29,7 +29,7 @@ void put_places(Line& line, std::map<std::string, UnknownUses> const& places) {
 template <class Line>
 void put_frames(Line& line, Figures const& figures) {
     auto object = line.object("frames");
-    object("memory", figures.memory_frames)("tables", std::uint64_t{0});
+    object("memory", figures.memory_frames);
     if (figures.shared_frames) object("shared", *figures.shared_frames);
 }
 
@@ -41,8 +41,7 @@ void put_resets(Line& line, ResetStatistics const& resets) {
 
 template <class Line>
 void put_faults(Line& line, FaultStatistics const& faults) {
-    line.object("violations")("read", faults.reads)("write", faults.writes)(
-        "execute", std::uint64_t{0})("during_walk", std::uint64_t{0})("ticks", faults.ticks)(
+    line.object("userfaults")("read", faults.reads)("write", faults.writes)("ticks", faults.ticks)(
         "ticks_min", faults.faults() == 0 ? 0 : faults.ticks_min)("ticks_max", faults.ticks_max);
     if (faults.faults() == 0) return;
     line("fault_pages", faults.pages);
@@ -60,7 +59,8 @@ void put_faults(Line& line, FaultStatistics const& faults) {
 std::string boot_record(std::string_view processor, std::uint64_t memory_bytes,
                         std::vector<std::pair<std::string_view, std::uint64_t>> const& phases) {
     return line_of([&](auto& line) {
-        line("record", "boot")("processor", processor)("memory_bytes", memory_bytes);
+        line("record", "boot")("engine", "kvm")("processor", processor)("memory_bytes",
+                                                                        memory_bytes);
         auto list = line.array("phases");
         for (auto const& [name, ticks] : phases)
             list.object()("name", name)("ticks", ticks);

@@ -19,7 +19,11 @@ struct Phase {
     std::uint64_t ticks;
 };
 
+/// Who answers what a guest does.
+enum class ReportOrigin : std::uint8_t { hypervisor, kvm };
+
 struct Boot {
+    ReportOrigin origin;
     std::string processor;
     std::uint64_t memory_bytes;
     std::vector<Phase> phases;
@@ -90,6 +94,18 @@ struct Violations {
     [[nodiscard]] std::uint64_t total() const { return read + write + execute; }
 };
 
+/// Faults under KVM that the command's own handler answered, by userfaultfd. Which of the reads
+/// fetched an instruction, or walked the guest's tables, the kernel does not say.
+struct Userfaults {
+    std::uint64_t read;
+    std::uint64_t write;
+    std::uint64_t ticks;
+    std::uint64_t ticks_min;
+    std::uint64_t ticks_max;
+
+    [[nodiscard]] std::uint64_t total() const { return read + write; }
+};
+
 /// How often a place without a device was used.
 struct UnknownPlace {
     std::string place;
@@ -117,10 +133,14 @@ struct Activity {
     /// Uses of what the guest does not have, answered as an empty machine would.
     std::map<std::string, std::uint64_t> policy;
     std::uint64_t memory_frames;
-    std::uint64_t table_frames;
+    /// Of the second dimension; none under KVM, where they are the kernel's.
+    std::optional<std::uint64_t> table_frames;
     /// Of all guests together when this one stopped, itself included; none natively.
     std::optional<std::uint64_t> frames_in_use;
-    Violations violations;
+    /// None under KVM.
+    std::optional<Violations> violations;
+    /// Only under KVM.
+    std::optional<Userfaults> userfaults = std::nullopt;
     /// Where the unknown ports and addresses were, where that was asked for.
     std::vector<UnknownPlace> unknown_places = {};
     /// Under KVM: what its kernel counted of the machine, by its own names.

@@ -9,8 +9,15 @@ namespace twofold::vmm {
 
 namespace {
 
+record::ReportOrigin read_origin(Fields const& fields) {
+    if (!fields.has("engine")) return record::ReportOrigin::hypervisor;
+    if (fields.text("engine") != "kvm") fields.fail("engine", "\"kvm\", or not there");
+    return record::ReportOrigin::kvm;
+}
+
 record::Boot read_boot(Fields const& fields) {
-    record::Boot boot{fields.text("processor"), fields.number("memory_bytes"), {}};
+    record::Boot boot{
+        read_origin(fields), fields.text("processor"), fields.number("memory_bytes"), {}};
     for (Fields const& phase : fields.objects("phases"))
         boot.phases.push_back({phase.text("name"), phase.number("ticks")});
     return boot;
@@ -110,6 +117,26 @@ record::Violations read_violations(Fields const& fields) {
     };
 }
 
+record::Userfaults read_userfaults(Fields const& fields) {
+    return {
+        .read = fields.number("read"),
+        .write = fields.number("write"),
+        .ticks = fields.number("ticks"),
+        .ticks_min = fields.number("ticks_min"),
+        .ticks_max = fields.number("ticks_max"),
+    };
+}
+
+/// What only one of the two says: the hypervisor of its violations and tables, or KVM's engine.
+void read_second_dimension(Fields const& fields, record::Activity& activity) {
+    if (fields.has("userfaults")) {
+        activity.userfaults = read_userfaults(fields.object("userfaults"));
+        return;
+    }
+    activity.violations = read_violations(fields.object("violations"));
+    activity.table_frames = fields.object("frames").number("tables");
+}
+
 record::Resets read_resets(Fields const& fields) {
     return {
         .resets = fields.number("resets"),
@@ -129,10 +156,11 @@ record::Activity read_activity(Fields const& fields) {
         .exits = fields.numbers("exits"),
         .policy = {},
         .memory_frames = frames.number("memory"),
-        .table_frames = frames.number("tables"),
+        .table_frames = std::nullopt,
         .frames_in_use = frames.optional_number("in_use"),
-        .violations = read_violations(fields.object("violations")),
+        .violations = std::nullopt,
     };
+    read_second_dimension(fields, activity);
     activity.shared_frames = frames.optional_number("shared");
     if (fields.has("resets")) activity.resets = read_resets(fields.object("resets"));
     if (fields.has("policy")) activity.policy = fields.numbers("policy");

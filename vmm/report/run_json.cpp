@@ -13,7 +13,11 @@ Json to_json(record::Boot const& boot) {
     Json phases = Json::array();
     for (auto const& phase : boot.phases)
         phases.push_back({{"name", phase.name}, {"ticks", phase.ticks}});
-    return {{"processor", boot.processor}, {"memory_bytes", boot.memory_bytes}, {"phases", phases}};
+    char const* const engine = boot.origin == record::ReportOrigin::kvm ? "kvm" : "hypervisor";
+    return {{"engine", engine},
+            {"processor", boot.processor},
+            {"memory_bytes", boot.memory_bytes},
+            {"phases", phases}};
 }
 
 Json to_json(record::SwapDisk const& disk) {
@@ -66,6 +70,14 @@ Json to_json(record::Violations const& violations) {
             {"ticks_max", violations.ticks_max}};
 }
 
+Json to_json(record::Userfaults const& faults) {
+    return {{"read", faults.read},
+            {"write", faults.write},
+            {"ticks", faults.ticks},
+            {"ticks_min", faults.ticks_min},
+            {"ticks_max", faults.ticks_max}};
+}
+
 Json to_json(std::map<std::string, std::uint64_t> const& counts) {
     Json json = Json::object();
     for (auto const& [name, count] : counts)
@@ -91,7 +103,8 @@ Json to_json(record::GuestStop const& stop) {
     for (auto const& place : activity.unknown_places)
         json["unknown_places"].push_back(
             {{"place", place.place}, {"reads", place.reads}, {"writes", place.writes}});
-    json["frames"] = {{"memory", activity.memory_frames}, {"tables", activity.table_frames}};
+    json["frames"] = {{"memory", activity.memory_frames}};
+    if (activity.table_frames) json["frames"]["tables"] = *activity.table_frames;
     if (activity.shared_frames) json["frames"]["shared"] = *activity.shared_frames;
     if (activity.resets) {
         json["resets"] = {{"resets", activity.resets->resets},
@@ -101,7 +114,8 @@ Json to_json(record::GuestStop const& stop) {
                           {"ticks_max", activity.resets->ticks_max}};
     }
     if (activity.frames_in_use) json["frames"]["in_use"] = *activity.frames_in_use;
-    json["violations"] = to_json(activity.violations);
+    if (activity.violations) json["violations"] = to_json(*activity.violations);
+    if (activity.userfaults) json["userfaults"] = to_json(*activity.userfaults);
     if (!activity.kernel.empty()) json["kernel"] = to_json(activity.kernel);
     if (!activity.fault_sources.empty()) json["fault_sources"] = to_json(activity.fault_sources);
     for (auto const& [ticks, faults] : activity.fault_histogram)

@@ -46,6 +46,23 @@ sorted(std::map<std::string, std::uint64_t> const& counts) {
     return all;
 }
 
+void add_userfaults(Table& table, record::Activity const& activity) {
+    record::Userfaults const& faults = *activity.userfaults;
+    std::uint64_t const total = faults.total();
+    if (total == 0) return;
+    table.add(
+        fact("faults answered here", grouped(total),
+             fmt::format("{} by write, {} by read or execution; the kernel answers the others",
+                         grouped(faults.write), grouped(faults.read))));
+    table.add(fact("  ticks each, mean", grouped(faults.ticks / total),
+                   fmt::format("{} the least, {} the most", grouped(faults.ticks_min),
+                               grouped(faults.ticks_max))));
+    for (auto const& [ticks, count] : activity.fault_histogram)
+        table.add(fact("  of " + grouped(ticks) + " ticks and more", grouped(count)));
+    for (auto const& [source, pages] : sorted(activity.fault_sources))
+        table.add(fact("  pages of " + source, grouped(pages), "brought in by these"));
+}
+
 void add_exits(Table& table, record::Activity const& activity) {
     std::uint64_t total = 0;
     for (auto const& [name, count] : activity.exits)
@@ -66,10 +83,6 @@ void add_exits(Table& table, record::Activity const& activity) {
 
 /// What only KVM's reports have.
 void add_kernel(Table& table, record::Activity const& activity) {
-    for (auto const& [source, pages] : sorted(activity.fault_sources))
-        table.add(fact("  pages of " + source, grouped(pages), "brought in by these"));
-    for (auto const& [ticks, faults] : activity.fault_histogram)
-        table.add(fact("  faults of " + grouped(ticks) + " ticks and more", grouped(faults)));
     if (activity.kernel.empty()) return;
     table.add(fact("counted by the kernel", ""));
     for (auto const& [name, count] : sorted(activity.kernel))
@@ -88,34 +101,42 @@ void add_resets(Table& table, record::Resets const& resets) {
 }
 
 void add_activity(Table& table, record::Activity const& activity) {
-    add_violations(table, activity.violations);
+    if (activity.violations) add_violations(table, *activity.violations);
+    if (activity.userfaults) add_userfaults(table, activity);
     table.add(fact("frames for memory", grouped(activity.memory_frames),
                    frames_remark(activity.memory_frames, "of 4 KiB")));
     if (activity.shared_frames)
         table.add(fact("  shared", grouped(*activity.shared_frames),
                        frames_remark(*activity.shared_frames, "with its template; not in these")));
     if (activity.resets) add_resets(table, *activity.resets);
-    table.add(fact("frames for EPT tables", grouped(activity.table_frames),
-                   frames_remark(activity.table_frames, "of 4 KiB")));
+    if (activity.table_frames)
+        table.add(fact("frames for EPT tables", grouped(*activity.table_frames),
+                       frames_remark(*activity.table_frames, "of 4 KiB")));
     add_exits(table, activity);
     add_kernel(table, activity);
 }
 
-std::string launch_text(record::GuestStart const& start) {
+bool under_kvm(RunReport const& report) {
+    return report.boot() && report.boot()->origin == record::ReportOrigin::kvm;
+}
+
+std::string launch_text(record::GuestStart const& start, bool kvm) {
     std::string text = fmt::format("{} of memory, guest pages {}", byte_size(start.memory_bytes),
                                    page_size_name(start.guest_page));
     if (start.native) return text + ", natively";
-    if (start.host_page) text += fmt::format(", EPT pages {}", page_size_name(*start.host_page));
+    if (start.host_page)
+        text +=
+            fmt::format(", {} pages {}", kvm ? "host" : "EPT", page_size_name(*start.host_page));
     text += ", " + start.populate;
     if (start.cloned_from) text += fmt::format(", cloned from guest {}", *start.cloned_from);
     return text;
 }
 
-/// `numbered`: several guests may have the same name.
-std::string guest_text(GuestReport const& guest, bool numbered, Style const& style) {
-    std::string text = numbered ? fmt::format("[{}] ", guest.number) : "";
+std::string guest_text(GuestReport const& guest, RunReport const& report, Style const& style) {
+    // Several guests may have the same name.
+    std::string text = report.guests().size() > 1 ? fmt::format("[{}] ", guest.number) : "";
     text += stop_text(guest, style);
-    if (guest.start) text += "  " + launch_text(*guest.start) + '\n';
+    if (guest.start) text += "  " + launch_text(*guest.start, under_kvm(report)) + '\n';
     if (!guest.stop || !guest.stop->activity) return text;
 
     auto const& activity = *guest.stop->activity;
@@ -142,11 +163,13 @@ std::string start_text(RunReport const& report, Style const& style) {
         for (auto const& phase : report.boot()->phases)
             table.add(fact("  " + phase.name, grouped(phase.ticks)));
     }
-    if (auto const ticks = report.ticks_to_make_first_guest())
+    if (auto const ticks = report.ticks_to_make_first_guest(); ticks && !under_kvm(report))
         table.add(fact("  make_guest", grouped(*ticks)));
     std::string const rows = table.render(2);
     if (rows.empty()) return {};
-    return style.heading("from the hypervisor's first instruction") + '\n' + rows;
+    return style.heading(under_kvm(report) ? "from the start of the engine"
+                                           : "from the hypervisor's first instruction") +
+           '\n' + rows;
 }
 
 } // namespace
@@ -179,7 +202,7 @@ std::string missing_capabilities_text(RunReport const& report, Style const& styl
 std::string run_text(RunReport const& report, Style const& style) {
     std::string text;
     for (auto const& guest : report.guests())
-        text += guest_text(guest, report.guests().size() > 1, style);
+        text += guest_text(guest, report, style);
     text += memory_text(report.swap_disk(), report.memory(), report.audits(), style);
     return text + start_text(report, style);
 }

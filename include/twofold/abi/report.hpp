@@ -5,7 +5,8 @@
 // bytes are numbers. Every object has "record"; those about a guest have "guest", its place in the
 // bundle from 0.
 //
-//   boot         {processor, memory_bytes, phases:[{name, ticks}]}
+//   boot         {engine?, processor, memory_bytes, phases:[{name, ticks}]}
+//                engine: "kvm", of the command where it drives /dev/kvm; left out by the hypervisor
 //                ticks: how long each phase took; the first begins with the loader's first
 //                instruction, and each of the others where the one before it ends
 //   swap_disk    {sectors, pages_proven}
@@ -95,10 +96,12 @@
 //                    dirty_log | swap_failed | shootdown_pending | denied | unknown_port |
 //                    unknown_exit | misconfiguration | load_error | entry_failure | frozen | killed
 //       code         the guest's own for exit, 0 for halt and frozen, 1 for all others
-//                under KVM also unknown_places:[{place, reads, writes}] where that was asked for,
-//                kernel:{name:count}, what its kernel counted, and
-//                fault_histogram:[{ticks_from, faults}], the faults that the command's own handler
-//                answered; violations then counts just these
+//                under KVM, whose kernel keeps the second dimension to itself, frames.tables and
+//                violations are left out, and there is
+//                userfaults:{read, write, ticks, ticks_min, ticks_max}, faults that the command's
+//                own handler answered; also unknown_places:[{place, reads, writes}] where that was
+//                asked for, kernel:{name:count}, what its kernel counted, and
+//                fault_histogram:[{ticks_from, faults}], of the same faults
 //   memory       {frames, frames_limit, overcommit_percent, promised_most, reclaimed, reclaims,
 //                reclaim_ticks, swap?:{pages, used_most, written, read, split, error?},
 //                merge?:{passes, hashed, merged, zeroed, ticks},
