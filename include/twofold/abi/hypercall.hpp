@@ -75,8 +75,7 @@ enum class Hypercall : std::uint64_t {
     /// the pages can't become one.
     resize_pages = 17,
     /// Gives the rest of the guest's turn to who waits for the processor; where nobody does, to
-    /// what
-    /// the hypervisor does in the background, if the launch asks for it. Returns 0.
+    /// what the hypervisor does in the background, if the launch asks for it. Returns 0.
     yield = 18,
 };
 
