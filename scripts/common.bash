@@ -40,10 +40,11 @@ only_work() {
         { print; fflush() }' >&2
 }
 
-# build_command: the command of the release preset and all that it runs. Silent when up to date.
+# build_command [TARGET...]: the command of the release preset and all that it runs, and these. Silent
+# when up to date.
 build_command() {
     local targets=(twofold hypervisor_image guests twofold_static twofold_launch_floor kvm_rig_init
-        spoil_snapshot)
+        "$@")
     if [[ -f $tree/build/release/build.ninja ]] && command -v ninja >/dev/null; then
         ninja -C "$tree/build/release" "${targets[@]}" | only_work build/release
     else

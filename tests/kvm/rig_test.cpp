@@ -3,12 +3,12 @@
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
 #include "tests/support/failure_text.hpp"
+#include "tests/support/rig.hpp"
 #include "tests/support/without_kvm.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <map>
-#include <sstream>
 
 namespace rig_test {
 
@@ -16,9 +16,7 @@ using namespace twofold::test;
 
 namespace {
 
-/// Each part runs under a name, between two marks that tell its output and status.
-constexpr char const* rig_commands = R"(
-part() { name=$1; shift; echo "@begin $name"; "$@" 2>&1; status=$?; echo; echo "@end $name $status"; }
+constexpr char const* commands = R"(
 part doctor twofold doctor
 part hello twofold run hello --engine kvm --quiet -- world --exit 7
 part auto twofold run hello --engine auto --quiet -- world --exit 7
@@ -38,33 +36,10 @@ part restore_board twofold snapshot restore /tmp/b --quiet
 dd if=/dev/zero of=/tmp/d bs=512 count=16 2> /dev/null
 part disk twofold run disk --engine kvm --memory 16M --disk /tmp/d --quiet
 twofold snapshot save /tmp/e hello --after-exits 1 --memory 8M --quiet > /dev/null
-part spoil spoil_snapshot /tmp/e
+part spoil /guest/spoil_snapshot /tmp/e
 part refused twofold snapshot restore /tmp/e
 part figures twofold run exits --engine kvm --memory 16M --json - -- --vmcall
 )";
-
-struct Part {
-    std::string out;
-    int status = -1;
-};
-
-std::map<std::string, Part> parts_of(std::string const& text) {
-    std::map<std::string, Part> parts;
-    std::istringstream lines{text};
-    std::string name;
-    for (std::string line; std::getline(lines, line);) {
-        if (line.starts_with("@begin ")) {
-            name = line.substr(7);
-        } else if (line.starts_with("@end " + name + " ")) {
-            parts[name].status = std::stoi(line.substr(6 + name.size()));
-            parts[name].out.pop_back(); // the newline before the mark
-            name.clear();
-        } else if (!name.empty()) {
-            parts[name].out += line + '\n';
-        }
-    }
-    return parts;
-}
 
 /// The document that `--json -` wrote: the console stands before it, on the same terminal.
 nlohmann::json document_of(std::string const& text) {
@@ -91,22 +66,10 @@ CommandResult in_bochs(std::vector<std::string> words) {
     return run_command({.words = std::move(words)});
 }
 
-std::map<std::string, Part> run_rig() {
-    TemporaryDirectory const directory;
-    auto const file = directory.write("commands", rig_commands);
-    auto const result = run_command(
-        {.words = {TWOFOLD_TREE "/scripts/kvm-rig", "bochs", file.string(), TWOFOLD_RIG_BUILD},
-         .environment = {{"TWOFOLD_RIG_LIMIT", "280"}}});
-    INFO(result.out);
-    INFO(result.err);
-    REQUIRE(result.status == 0);
-    return parts_of(result.out);
-}
-
 } // namespace
 
 TEST_CASE("over emulated EPT: guests, lazy memory, snapshots and figures are what they must be") {
-    auto const parts = run_rig();
+    auto const parts = parts_in_rig(commands, TWOFOLD_RIG_BUILD "/tests/spoil_snapshot");
     CHECK(parts.at("doctor").out.find("by VT-x with EPT") != std::string::npos);
 
     // The same console and status as over our own hypervisor.

@@ -1,0 +1,56 @@
+// Commands in the Linux with KVM that scripts/kvm-rig boots in Bochs: over emulated EPT.
+#pragma once
+
+#include "tests/catch.hpp"
+#include "tests/support/command.hpp"
+
+#include <map>
+#include <sstream>
+#include <string>
+
+namespace twofold::test {
+
+/// What a part of the commands wrote, to both streams, and how it ended.
+struct Part {
+    std::string out;
+    int status = -1;
+};
+
+/// By their names.
+inline std::map<std::string, Part> parts_of(std::string const& text) {
+    std::map<std::string, Part> parts;
+    std::istringstream lines{text};
+    std::string name;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("@begin ")) {
+            name = line.substr(7);
+        } else if (line.starts_with("@end " + name + " ")) {
+            parts[name].status = std::stoi(line.substr(6 + name.size()));
+            parts[name].out.pop_back(); // the newline before the mark
+            name.clear();
+        } else if (!name.empty()) {
+            parts[name].out += line + '\n';
+        }
+    }
+    return parts;
+}
+
+/// Runs `commands` for busybox's shell. Each `part NAME COMMAND...` of them is a part; `file`, if
+/// any, is found in /guest.
+inline std::map<std::string, Part> parts_in_rig(std::string const& commands,
+                                                std::string const& file = {}) {
+    constexpr char const* part =
+        "part() { name=$1; shift; echo \"@begin $name\"; \"$@\" 2>&1; status=$?; echo; "
+        "echo \"@end $name $status\"; }\n";
+    TemporaryDirectory const directory;
+    auto const written = directory.write("commands", part + commands);
+    auto const result = run_command(
+        {.words = {TWOFOLD_TREE "/scripts/kvm-rig", "bochs", written.string(), TWOFOLD_RIG_BUILD},
+         .environment = {{"TWOFOLD_RIG_LIMIT", "280"}, {"TWOFOLD_RIG_FILE", file}}});
+    INFO(result.out);
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    return parts_of(result.out);
+}
+
+} // namespace twofold::test
