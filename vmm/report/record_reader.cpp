@@ -1,6 +1,7 @@
 #include "report/record_reader.hpp"
 
 #include "report/fields.hpp"
+#include "report/memory_record_reader.hpp"
 #include "report/walk_record_reader.hpp"
 
 #include <fmt/format.h>
@@ -11,7 +12,7 @@ namespace {
 
 record::ReportOrigin read_origin(Fields const& fields) {
     if (!fields.has("engine")) return record::ReportOrigin::hypervisor;
-    if (fields.text("engine") != "kvm") fields.fail("engine", "\"kvm\", or not there");
+    if (fields.text("engine") != "kvm") fields.fail("engine", "must be \"kvm\" or left out");
     return record::ReportOrigin::kvm;
 }
 
@@ -64,45 +65,6 @@ record::EptProbe read_ept_probe(Fields const& fields) {
     for (auto const* const name : {"pml4e", "pdpte", "pde", "pte"})
         if (auto const entry = entries.optional_hex(name)) probe.entries.push_back(*entry);
     return probe;
-}
-
-record::Merge read_merge(Fields const& fields) {
-    record::Merge merge{
-        .guest = fields.number("guest"),
-        .gpa = fields.hex("gpa"),
-        .pages = fields.number("pages"),
-        .hashed = fields.number("hashed"),
-        .merged = fields.number("merged"),
-        .zeroed = fields.number("zeroed"),
-        .frames = std::nullopt,
-    };
-    if (!fields.has("frames")) return merge;
-    Fields const frames = fields.object("frames");
-    merge.frames = {frames.number("before"), frames.number("after")};
-    return merge;
-}
-
-record::DirtyPages read_dirty_pages(Fields const& fields) {
-    return {
-        .guest = fields.number("guest"),
-        .interval = fields.number("interval"),
-        .pages = fields.number("pages"),
-        .digest = fields.hex("digest"),
-        .ticks_run = fields.number("ticks_run"),
-        .ticks = fields.number("ticks"),
-    };
-}
-
-record::DirtyLog read_dirty_log(Fields const& fields) {
-    return {
-        .guest = fields.number("guest"),
-        .means = fields.text("means"),
-        .intervals = fields.number("intervals"),
-        .pages = fields.number("pages"),
-        .digest = fields.hex("digest"),
-        .exits = fields.optional_number("exits"),
-        .ticks = fields.number("ticks"),
-    };
 }
 
 record::Violations read_violations(Fields const& fields) {
@@ -176,65 +138,6 @@ record::Activity read_activity(Fields const& fields) {
     return activity;
 }
 
-record::Reclaim read_reclaim(Fields const& fields) {
-    return {fields.number("swapped_out"), fields.number("swapped_in"), fields.number("released")};
-}
-
-record::Swap read_swap(Fields const& fields) {
-    return {
-        .pages = fields.number("pages"),
-        .used_most = fields.number("used_most"),
-        .written = fields.number("written"),
-        .read = fields.number("read"),
-        .split = fields.optional_number("split").value_or(0),
-        .error = fields.has("error") ? fields.text("error") : "",
-    };
-}
-
-record::Memory read_memory(Fields const& fields) {
-    record::Memory memory{
-        .frames = fields.number("frames"),
-        .frames_limit = fields.number("frames_limit"),
-        .overcommit_percent = fields.number("overcommit_percent"),
-        .promised_most = fields.number("promised_most"),
-        .reclaimed = fields.number("reclaimed"),
-        .reclaims = fields.number("reclaims"),
-        .reclaim_ticks = fields.number("reclaim_ticks"),
-        .swap = std::nullopt,
-    };
-    if (fields.has("merge")) memory.merge = fields.numbers("merge");
-    if (fields.has("promote")) memory.promote = fields.numbers("promote");
-    if (fields.has("swap")) memory.swap = read_swap(fields.object("swap"));
-    return memory;
-}
-
-record::SlotAudit read_slot_audit(Fields const& fields) {
-    record::SlotAudit audit{fields.number("audited"), fields.number("used"),
-                            fields.number("references"), fields.number("mismatches"), std::nullopt};
-    if (!fields.has("first")) return audit;
-    Fields const first = fields.object("first");
-    audit.first = {first.text("what"), first.number("slot"), first.number("counted"),
-                   first.number("found")};
-    return audit;
-}
-
-record::Audit read_audit(Fields const& fields) {
-    record::Audit audit{
-        .frames = fields.number("frames"),
-        .spaces = fields.number("spaces"),
-        .references = fields.number("references"),
-        .mismatches = fields.number("mismatches"),
-        .faults = fields.number("faults"),
-        .first = std::nullopt,
-    };
-    if (fields.has("slots")) audit.slots = read_slot_audit(fields.object("slots"));
-    if (!fields.has("first")) return audit;
-    Fields const first = fields.object("first");
-    audit.first = {first.text("what"), first.hex("frame"), read_level(first),
-                   first.number("counted"), first.number("found")};
-    return audit;
-}
-
 record::GuestStop read_guest_stop(Fields const& fields) {
     constexpr std::uint64_t highest_code = 255;
     record::GuestStop stop{
@@ -265,8 +168,7 @@ record::Panic read_panic(Fields const& fields) {
 
 Record read_record(std::string const& kind, Fields const& fields) {
     if (kind == "boot") return read_boot(fields);
-    if (kind == "swap_disk")
-        return record::SwapDisk{fields.number("sectors"), fields.number("pages_proven")};
+    if (kind == "swap_disk") return read_swap_disk(fields);
     if (kind == "capability_missing") return read_capability_missing(fields);
     if (kind == "guest_start") return read_guest_start(fields);
     if (kind == "walk") return read_walk(fields);
@@ -276,9 +178,7 @@ Record read_record(std::string const& kind, Fields const& fields) {
     if (kind == "figure") return read_figure(fields);
     if (kind == "ept_probe") return read_ept_probe(fields);
     if (kind == "merge") return read_merge(fields);
-    if (kind == "working_set")
-        return record::WorkingSet{fields.number("guest"), fields.number("pages"),
-                                  fields.number("shared_pages")};
+    if (kind == "working_set") return read_working_set(fields);
     if (kind == "dirty_pages") return read_dirty_pages(fields);
     if (kind == "dirty_log") return read_dirty_log(fields);
     if (kind == "guest_stop") return read_guest_stop(fields);

@@ -38,8 +38,8 @@ void TraceWriter::add(TraceAccess const& access) {
             bytes[i] = static_cast<char>(record >> 8 * i);
         out_.write(bytes.data(), bytes.size());
     } else {
-        constexpr std::string_view kinds = "rwx";
-        out_ << fmt::format("{} {:#x}\n", kinds[static_cast<std::size_t>(access.access)],
+        constexpr std::string_view letters = "rwx";
+        out_ << fmt::format("{} {:#x}\n", letters[static_cast<std::size_t>(access.access)],
                             access.gva.value());
     }
     if (!out_) fail();
