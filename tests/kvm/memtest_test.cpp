@@ -2,7 +2,7 @@
 // and floating point, which this machine's own KVM may not emulate. So it runs in the rig, over
 // emulated nested paging.
 #include "tests/catch.hpp"
-#include "tests/support/command.hpp"
+#include "tests/support/rig.hpp"
 
 #include <filesystem>
 
@@ -13,21 +13,17 @@ using namespace twofold::test;
 TEST_CASE("memtest86+ comes to its banner under KVM, and tests the memory that it was given") {
     constexpr char const* kernel = "/boot/memtest86+x64.bin";
     REQUIRE(std::filesystem::exists(kernel)); // scripts/setup installs it.
-    TemporaryDirectory const directory;
     // It goes on for ever: the end of the pipe ends it.
-    auto const commands = directory.write(
-        "commands", "twofold run /guest/memtest86+x64.bin --engine kvm --devices pc --memory 32M "
-                    "--timeout 60 --raw --quiet -- console=ttyS0,115200 | head -c 3500\necho\n");
-    auto const result = run_command(
-        {.words = {TWOFOLD_TREE "/scripts/kvm-rig", "qemu", commands.string(), TWOFOLD_RIG_BUILD},
-         .environment = {{"TWOFOLD_RIG_LIMIT", "100"}, {"TWOFOLD_RIG_FILE", kernel}}});
-    INFO(result.out);
-    INFO(result.err);
-    CHECK(result.status == 0);
-    CHECK(result.out.find("Memtest86+ v") != std::string::npos);
-    CHECK(result.out.find("Memory  :   32MB") != std::string::npos);
-    CHECK(result.out.find("#0  [Address test, walking ones") != std::string::npos);
-    CHECK(result.out.find("Errors: 0") != std::string::npos);
+    auto const out =
+        run_in_rig("qemu",
+                   "twofold run /guest/memtest86+x64.bin --engine kvm --devices pc --memory 32M "
+                   "--timeout 60 --raw --quiet -- console=ttyS0,115200 | head -c 3500\necho\n",
+                   kernel, 100);
+    INFO(out);
+    CHECK(out.find("Memtest86+ v") != std::string::npos);
+    CHECK(out.find("Memory  :   32MB") != std::string::npos);
+    CHECK(out.find("#0  [Address test, walking ones") != std::string::npos);
+    CHECK(out.find("Errors: 0") != std::string::npos);
 }
 
 } // namespace memtest_test

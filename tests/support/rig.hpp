@@ -1,8 +1,9 @@
-// Commands in the Linux with KVM that scripts/kvm-rig boots in Bochs: over emulated EPT.
+// Commands in the Linux with KVM that scripts/kvm-rig boots.
 #pragma once
 
 #include "tests/catch.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <map>
 #include <sstream>
@@ -35,22 +36,29 @@ inline std::map<std::string, Part> parts_of(std::string const& text) {
     return parts;
 }
 
-/// Runs `commands` for busybox's shell. Each `part NAME COMMAND...` of them is a part; `file`, if
-/// any, is found in /guest.
+/// Runs `commands` for busybox's shell in `emulator`, for so many seconds at most; `file`, if any,
+/// is found in /guest. Returns what they print.
+inline std::string run_in_rig(char const* emulator, std::string const& commands,
+                              std::string const& file, unsigned seconds) {
+    TemporaryDirectory const directory;
+    auto const written = directory.write("commands", commands);
+    auto const result = run_command(
+        {.words = {TWOFOLD_TREE "/scripts/kvm-rig", emulator, written.string(), TWOFOLD_RIG_BUILD},
+         .environment = {{"TWOFOLD_RIG_LIMIT", std::to_string(seconds)},
+                         {"TWOFOLD_RIG_FILE", file}}});
+    INFO(result.out);
+    INFO(result.err);
+    REQUIRE(result.status == 0);
+    return result.out;
+}
+
+/// The same in Bochs, over emulated EPT: each `part NAME COMMAND...` is a part.
 inline std::map<std::string, Part> parts_in_rig(std::string const& commands,
                                                 std::string const& file = {}) {
     constexpr char const* part =
         "part() { name=$1; shift; echo \"@begin $name\"; \"$@\" 2>&1; status=$?; echo; "
         "echo \"@end $name $status\"; }\n";
-    TemporaryDirectory const directory;
-    auto const written = directory.write("commands", part + commands);
-    auto const result = run_command(
-        {.words = {TWOFOLD_TREE "/scripts/kvm-rig", "bochs", written.string(), TWOFOLD_RIG_BUILD},
-         .environment = {{"TWOFOLD_RIG_LIMIT", "280"}, {"TWOFOLD_RIG_FILE", file}}});
-    INFO(result.out);
-    INFO(result.err);
-    REQUIRE(result.status == 0);
-    return parts_of(result.out);
+    return parts_of(run_in_rig("bochs", part + commands, file, 280));
 }
 
 } // namespace twofold::test
