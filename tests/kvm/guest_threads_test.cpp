@@ -5,6 +5,7 @@
 #include "kvm/outbox.hpp"
 #include "report/record_reader.hpp"
 #include "report/run_report.hpp"
+#include "report/run_text.hpp"
 #include "tests/catch.hpp"
 #include "tests/support/failure_text.hpp"
 
@@ -155,6 +156,16 @@ TEST_CASE("the records are those that the report's reader takes") {
     CHECK(activity.kernel.at("exits") == 12);
     CHECK(activity.fault_histogram == std::map<std::uint64_t, std::uint64_t>{{64, 1}, {256, 1}});
     CHECK(activity.exits.at("io") == 3);
+
+    // Nothing that only the hypervisor knows.
+    auto const text = vmm::run_text(report, vmm::Style{false});
+    INFO(text);
+    for (char const* const part :
+         {"host pages 4K, eager", "faults answered here", "1 by write", "300 the most",
+          "pages of zeros", "from the start of the engine"})
+        CHECK(text.find(part) != std::string::npos);
+    for (char const* const part : {"EPT", "hypervisor", "violation", "make_guest"})
+        CHECK(text.find(part) == std::string::npos);
 }
 
 TEST_CASE("an instruction is put into words") {
