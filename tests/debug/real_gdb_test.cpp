@@ -81,6 +81,25 @@ TEST_CASE("a debugger that is gone lets the target run") {
     CHECK(target.running());
 }
 
+TEST_CASE("a target that runs when its debugger dies stands still while breakpoints are taken away") {
+    TemporaryDirectory const directory;
+    FakeDebugTarget target{looping_program()};
+    GdbServer server{directory.file("socket").string()};
+    Gdb gdb{server.address(),
+            {"break *0x400001", "tbreak *0x400003", "continue", "continue", "continue"},
+            directory.file("out").string()};
+    REQUIRE(gdb.spawned());
+    std::jthread const user{[&](std::stop_token const& stop) {
+        while (!target.running() && !stop.stop_requested())
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+        gdb.kill();
+    }};
+    CHECK(server.serve(target) == GdbSession::State::detached);
+    CHECK(target.breakpoints() == 0);
+    CHECK_FALSE(target.touched_in_motion());
+    CHECK(target.running());
+}
+
 TEST_CASE("a port that does not exist, and a socket that is there already, are refused") {
     TemporaryDirectory const directory;
     CHECK_THROWS_AS(GdbServer{"65536"}, UsageError);

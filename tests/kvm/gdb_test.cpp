@@ -100,6 +100,25 @@ TEST_CASE("gdb interrupts a guest that runs under KVM, and lets it go to its end
     CHECK(result.status == 0);
 }
 
+TEST_CASE("gdb dies while a guest runs: its breakpoint in a loop holds the guest no more") {
+    if (without_kvm()) return;
+    // mov dx, 0x3f8; mov al, 'R'; out dx, al; mov al, 10; out dx, al; mov ebx, 2
+    // 0x40000f: mov ecx, 300000; 0x400014: dec ecx; jnz 0x400014; nop (0x400018); dec ebx;
+    // jnz 0x40000f
+    Debugged debugged{0x66, 0xba, 0xf8, 3,    0xb0, 'R',  0xee, 0xb0, 10,   0xee, 0xbb,
+                      2,    0,    0,    0,    0xb9, 0xe0, 0x93, 4,    0,    0xff, 0xc9,
+                      0x75, 0xfc, 0x90, 0xff, 0xcb, 0x75, 0xf2};
+    Gdb gdb{debugged.socket,
+            {"hbreak *0x400018", "continue"},
+            debugged.directory.file("out").string()};
+    REQUIRE(gdb.spawned());
+    wait_until([&] { return debugged.guest.out() == "R\n"; });
+    gdb.kill();
+    auto const result = debugged.guest.wait();
+    INFO(result.err);
+    CHECK(result.status == 0);
+}
+
 TEST_CASE("a debugged guest that faults stands where it did; killed, it has not ended by itself") {
     if (without_kvm()) return;
     Debugged debugged{0x90, 0x0f, 0x0b}; // nop; ud2

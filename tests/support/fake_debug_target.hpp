@@ -59,6 +59,7 @@ class FakeDebugTarget : public vmm::DebugTarget {
         return true;
     }
     bool remove_breakpoint(vmm::BreakpointKind kind, Gva gva) override {
+        if (running_) touched_in_motion_ = true;
         return breakpoints_.erase({kind, gva}) == 1;
     }
     void resume(vmm::ResumeKind kind) override {
@@ -88,6 +89,8 @@ class FakeDebugTarget : public vmm::DebugTarget {
     /// In a jump to itself.
     [[nodiscard]] bool running() const { return running_; }
     [[nodiscard]] std::size_t breakpoints() const { return breakpoints_.size(); }
+    /// A breakpoint was taken away while it ran, which engines can't have.
+    [[nodiscard]] bool touched_in_motion() const { return touched_in_motion_; }
     [[nodiscard]] FlatGuestMemory& memory() { return memory_; }
 
   private:
@@ -148,6 +151,7 @@ class FakeDebugTarget : public vmm::DebugTarget {
     vmm::DebugStop stop_{};
     std::atomic<bool> running_ = false;
     std::atomic<bool> killed_ = false;
+    bool touched_in_motion_ = false;
 };
 
 /// nop, inc eax, inc eax, nop, jmp to itself.

@@ -47,6 +47,7 @@ class Gdb {
 
     [[nodiscard]] bool spawned() const { return spawned_; }
     void interrupt() const { ::kill(process_, SIGINT); }
+    void kill() const { ::kill(process_, SIGKILL); }
     void wait() {
         if (spawned_) ::waitpid(process_, nullptr, 0);
         spawned_ = false;

@@ -67,6 +67,17 @@ bool serve_once(int connection, int end, DebugTarget& target, GdbSession& sessio
     return send_to_debugger(connection, session.take_output()) && there && waited[2].revents == 0;
 }
 
+/// The debugger is gone: its target stands still before anything of it is touched. A target that
+/// comes to its end meanwhile has `end` be readable, and needs no more.
+void bring_to_a_stand(int end, DebugTarget& target, GdbSession& session) {
+    if (session.state() != GdbSession::State::running) return;
+    target.interrupt();
+    std::array<pollfd, 2> waited{pollfd{target.stop_descriptor(), POLLIN, 0},
+                                 pollfd{end, POLLIN, 0}};
+    wait_for_any(waited);
+    if (waited[0].revents != 0) session.target_stopped();
+}
+
 bool is_over(GdbSession::State state) {
     return state == GdbSession::State::detached || state == GdbSession::State::killed;
 }
@@ -141,6 +152,7 @@ GdbSession::State GdbServer::serve(DebugTarget& target) {
     GdbSession session{target};
     while (serve_once(connection.get(), end_.get(), target, session))
         if (is_over(session.state())) return session.state();
+    bring_to_a_stand(end_.get(), target, session);
     if (session.state() != GdbSession::State::ended && !is_over(session.state())) session.let_go();
     return session.state();
 }

@@ -71,10 +71,12 @@ void GdbSession::target_stopped() {
 }
 
 void GdbSession::let_go() {
-    for (auto const& [kind, gva] : breakpoints_)
-        (void)target_.remove_breakpoint(kind, gva);
-    breakpoints_.clear();
-    if (state_ == State::stopped) target_.resume(ResumeKind::run);
+    if (state_ == State::stopped) {
+        for (auto const& [kind, gva] : breakpoints_)
+            (void)target_.remove_breakpoint(kind, gva);
+        breakpoints_.clear();
+        target_.resume(ResumeKind::run);
+    }
     state_ = State::detached;
 }
 

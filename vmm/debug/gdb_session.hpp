@@ -34,7 +34,8 @@ class GdbSession {
     void receive(std::string_view bytes) { reader_.feed(bytes); }
     /// To be called when the target's stop_descriptor() can be read.
     void target_stopped();
-    /// Lets the target go on without a debugger: its breakpoints are removed.
+    /// Lets the target, which stands still, go on without a debugger: its breakpoints are removed.
+    /// One that runs is left as it is.
     void let_go();
     /// What is to be sent to the debugger.
     [[nodiscard]] std::string take_output() { return std::exchange(output_, {}); }
