@@ -101,6 +101,23 @@ TEST_CASE("memory that is not mapped is an error, and a range is read as far as 
     CHECK(gdb.ask("m7ffffe,4").size() == 4);
 }
 
+TEST_CASE("a write that is not mapped to its end changes nothing") {
+    Conversation gdb;
+    std::string const before = gdb.ask("m7ffffc,4");
+    CHECK(gdb.ask("M7ffffe,4:01020304") == "E0e");
+    CHECK(gdb.ask("X7ffffe,4:abcd") == "E0e");
+    CHECK(gdb.ask("m7ffffc,4") == before);
+}
+
+TEST_CASE("threads that do not exist are refused") {
+    Conversation gdb;
+    for (char const* const packet : {"Hg1", "Hg0", "Hc-1", "T1"})
+        CHECK(gdb.ask(packet) == "OK");
+    for (char const* const packet :
+         {"Hg2", "Hc2", "Hgzz", "Hg", "H", "T2", "T", "Tffffffffffffffff"})
+        CHECK(gdb.ask(packet) == "E01");
+}
+
 TEST_CASE("malformed and immoderate memory packets are refused") {
     Conversation gdb;
     for (char const* const packet : {"m", "m,", "m1", "mg,1", "m0,100000", "M400000,2:00",

@@ -81,7 +81,8 @@ TEST_CASE("a debugger that is gone lets the target run") {
     CHECK(target.running());
 }
 
-TEST_CASE("a target that runs when its debugger dies stands still while breakpoints are taken away") {
+TEST_CASE(
+    "a target that runs when its debugger dies stands still while breakpoints are taken away") {
     TemporaryDirectory const directory;
     FakeDebugTarget target{looping_program()};
     GdbServer server{directory.file("socket").string()};

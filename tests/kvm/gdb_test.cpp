@@ -23,11 +23,11 @@ void wait_until(std::function<bool()> const& done) {
 
 /// A kernel that waits for a debugger.
 struct Debugged {
-    explicit Debugged(std::initializer_list<unsigned> instructions)
-        : socket(directory.file("socket")), guest{
-                                                {{TWOFOLD_COMMAND, "run",
-                                                  small_kernel(directory, instructions), "--engine",
-                                                  "kvm", "--memory", "8M", "--gdb", socket}}} {
+    explicit Debugged(std::initializer_list<unsigned> instructions,
+                      std::string const& name = "socket")
+        : socket(directory.file(name)), guest{{{TWOFOLD_COMMAND, "run",
+                                                small_kernel(directory, instructions), "--engine",
+                                                "kvm", "--memory", "8M", "--gdb", socket}}} {
         wait_until([this] { return std::filesystem::exists(socket); });
     }
 
@@ -105,12 +105,11 @@ TEST_CASE("gdb dies while a guest runs: its breakpoint in a loop holds the guest
     // mov dx, 0x3f8; mov al, 'R'; out dx, al; mov al, 10; out dx, al; mov ebx, 2
     // 0x40000f: mov ecx, 300000; 0x400014: dec ecx; jnz 0x400014; nop (0x400018); dec ebx;
     // jnz 0x40000f
-    Debugged debugged{0x66, 0xba, 0xf8, 3,    0xb0, 'R',  0xee, 0xb0, 10,   0xee, 0xbb,
-                      2,    0,    0,    0,    0xb9, 0xe0, 0x93, 4,    0,    0xff, 0xc9,
-                      0x75, 0xfc, 0x90, 0xff, 0xcb, 0x75, 0xf2};
-    Gdb gdb{debugged.socket,
-            {"hbreak *0x400018", "continue"},
-            debugged.directory.file("out").string()};
+    Debugged debugged{0x66, 0xba, 0xf8, 3,    0xb0, 'R',  0xee, 0xb0, 10,  0xee,
+                      0xbb, 2,    0,    0,    0,    0xb9, 0xe0, 0x93, 4,   0,
+                      0xff, 0xc9, 0x75, 0xfc, 0x90, 0xff, 0xcb, 0x75, 0xf2};
+    Gdb gdb{
+        debugged.socket, {"hbreak *0x400018", "continue"}, debugged.directory.file("out").string()};
     REQUIRE(gdb.spawned());
     wait_until([&] { return debugged.guest.out() == "R\n"; });
     gdb.kill();
@@ -141,6 +140,21 @@ TEST_CASE("a guest that waits for a debugger ends by SIGTERM, and leaves no sock
     auto const result = debugged.guest.wait();
     CHECK(result.status == 128 + SIGTERM);
     CHECK_FALSE(std::filesystem::exists(debugged.socket));
+}
+
+TEST_CASE("a socket's path can't act on the terminal, be it told or refused") {
+    if (without_kvm()) return;
+    Debugged debugged{{0x90}, "\x1b[31m"};
+    auto const second =
+        run_command({{TWOFOLD_COMMAND, "run", debugged.directory.file("kernel.elf").string(),
+                      "--engine", "kvm", "--gdb", debugged.socket}});
+    kill(debugged.guest.pid(), SIGTERM);
+    auto const first = debugged.guest.wait();
+    for (auto const& err : {first.err, second.err}) {
+        CHECK(holds(err, {"\\x1b[31m"}));
+        CHECK(err.find('\x1b') == std::string::npos);
+    }
+    CHECK(second.status == 1);
 }
 
 } // namespace gdb_test

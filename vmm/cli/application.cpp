@@ -11,6 +11,7 @@
 #include "cli/trace_command.hpp"
 #include "cli/walk_command.hpp"
 #include "kvm/early_cpuid.hpp"
+#include "report/console_filter.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -66,7 +67,7 @@ void build(CLI::App& application, Action& chosen, std::string_view first_word) {
     application.require_subcommand(1);
     application.footer(examples);
     application.failure_message([](CLI::App const*, CLI::Error const& error) {
-        return fmt::format("twofold: {}\nTry --help.\n", error.what());
+        return fmt::format("twofold: {}\nTry --help.\n", visible(error.what()));
     });
     for (auto const& command : commands)
         if (is_wanted(command, first_word)) command.add(application, chosen);
@@ -129,7 +130,7 @@ int run(int argument_count, char** arguments, Context& context) {
 
 void say(Outputs& outputs, std::string_view message) {
     try {
-        outputs.err.write(fmt::format("twofold: {}\n", message));
+        outputs.err.write(fmt::format("twofold: {}\n", visible(message)));
     } catch (Failure const&) {
         return; // there is nowhere left to say it; the exit status does
     }

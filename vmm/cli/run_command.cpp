@@ -5,6 +5,7 @@
 #include "cli/option_list.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
+#include "report/console_filter.hpp"
 #include "report/run_json.hpp"
 #include "report/run_text.hpp"
 
@@ -58,8 +59,9 @@ nlohmann::ordered_json document(Session const& session, Engine const& engine,
 /// Where to reach what waits for a debugger; of engines that say more nothing is wanted.
 std::function<void(std::string_view)> announced_by(Context& context, EngineOptionTexts const& on) {
     if (on.gdb.empty()) return {};
-    return
-        [&context](std::string_view line) { context.outputs.err.write(fmt::format("{}\n", line)); };
+    return [&context](std::string_view line) {
+        context.outputs.err.write(fmt::format("{}\n", visible(line)));
+    };
 }
 
 int run(Context& context, RunOptions const& options) {

@@ -11,12 +11,6 @@ namespace twofold::vmm {
 
 namespace {
 
-std::string visible(std::string_view text) {
-    ConsoleFilter filter;
-    std::string shown = filter.feed(text);
-    return shown + filter.finish();
-}
-
 std::string panic_text(record::Panic const& panic) {
     return fmt::format("the hypervisor panicked: {} (vector {}) at rip {:#x}, error code {:#x}, "
                        "cr2 {:#x}: {}\n",

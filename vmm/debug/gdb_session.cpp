@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,11 @@ constexpr std::string_view gdb_bad_request = "E01";
 constexpr std::string_view gdb_bad_address = "E0e";
 /// There is one thread.
 constexpr std::string_view gdb_thread = "1";
+
+/// Of one thread; -1 are all of them, 0 is any.
+bool is_thread(std::string_view id) {
+    return id == "-1" || parse_hex(id) == 0 || parse_hex(id) == 1;
+}
 
 /// Signal numbers as GDB has them.
 std::string stop_reply_of(DebugStop const& stop) {
@@ -122,8 +128,12 @@ std::string GdbSession::answer(std::string_view packet) {
     case 'X': return write_memory(rest, true);
     case 'Z':
     case 'z': return change_breakpoint(packet);
+    // Hg and Hc: the thread that the packets to come are about.
     case 'H':
-    case 'T': return std::string{gdb_ok};
+        return std::string{is_thread(packet.substr(std::min<std::size_t>(2, packet.size())))
+                               ? gdb_ok
+                               : gdb_bad_request};
+    case 'T': return std::string{is_thread(rest) ? gdb_ok : gdb_bad_request};
     case 'q': return answer_query(rest);
     case 'v': return packet == "vCont?" ? "vCont;c;C;s;S" : "";
     // An empty answer says that the packet is not supported.
@@ -197,6 +207,10 @@ std::string GdbSession::write_memory(std::string_view arguments, bool binary) {
     if (!range || (!binary && !append_from_hex(data, bytes)) || bytes.size() != range->second)
         return std::string{gdb_bad_request};
     auto const from = std::as_bytes(std::span{bytes});
+    // All or nothing: what can be read can be written, permissions apart, which nobody asks for.
+    std::vector<std::byte> there(from.size());
+    if (target_.read_memory(Gva{range->first}, there) != there.size())
+        return std::string{gdb_bad_address};
     bool const written = target_.write_memory(Gva{range->first}, from) == from.size();
     return std::string{written ? gdb_ok : gdb_bad_address};
 }

@@ -76,4 +76,10 @@ std::string ConsoleFilter::finish() {
     return shown;
 }
 
+std::string visible(std::string_view text) {
+    ConsoleFilter filter;
+    std::string shown = filter.feed(text);
+    return shown + filter.finish();
+}
+
 } // namespace twofold::vmm

@@ -25,4 +25,7 @@ class ConsoleFilter {
     std::string held_;
 };
 
+/// All of `text` as a filter shows it: for messages that quote what others wrote.
+std::string visible(std::string_view text);
+
 } // namespace twofold::vmm
