@@ -43,6 +43,8 @@ int ring_3(Arguments);
 
 // ports.cpp
 int ports(Arguments);
+// string_io.cpp
+int string_io(Arguments);
 // msrs.cpp
 int msrs(Arguments);
 // control_registers.cpp

@@ -37,6 +37,7 @@ constexpr Behaviour behaviours[] = {
     {"event-delivery", event_delivery},
     {"ring-3", ring_3},
     {"ports", ports},
+    {"string-io", string_io},
     {"msrs", msrs},
     {"control-registers", control_registers},
     {"vmx-instructions", vmx_instructions},

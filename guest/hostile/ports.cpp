@@ -1,14 +1,11 @@
-// Every port, by every width and direction, one by one and in strings.
+// Every port, by every width and direction.
 #include "guest/hostile/behaviours.hpp"
 #include "guest/hostile/checks.hpp"
-#include "guest/hostile/stubs.hpp"
 #include "guest/kit/console.hpp"
 #include "guest/kit/processor.hpp"
 
 #include <twofold/abi/hypercall.hpp>
 #include <twofold/abi/report.hpp>
-
-#include <array>
 
 namespace twofold::guest {
 
@@ -42,42 +39,6 @@ unsigned read_all() {
 
 constexpr std::uint16_t unused_port = 0x1234;
 
-void check_string_input(Checks& checks) {
-    std::array<std::uint32_t, 2048> words{};
-    void* to = words.data();
-    std::uint64_t count = words.size() - 1;
-    asm volatile("rep insl" : "+D"(to), "+c"(count) : "d"(unused_port) : "memory");
-    checks.expect_value("REP INS counts RCX down", count, 0);
-    checks.expect("REP INS moves RDI on", to == &words.back());
-    checks.expect("REP INS fills the buffer", words[0] == ~0U && words[2046] == ~0U);
-    checks.expect_value("REP INS fills nothing else", words[2047], 0);
-    to = &words.back();
-    count = 2;
-    asm volatile("std; rep insl; cld" : "+D"(to), "+c"(count) : "d"(unused_port) : "memory", "cc");
-    checks.expect("REP INS moves RDI down", to == &words[2045] && words[2047] == ~0U);
-}
-
-void check_string_output(Checks& checks) {
-    std::string_view const text = "written upwards\n";
-    char const* from = text.data();
-    std::uint64_t count = text.size();
-    asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(abi::console_port) : "memory");
-    checks.expect("REP OUTS moves RSI on", from == text.data() + text.size() && count == 0);
-    count = 0;
-    asm volatile("rep outsb" : "+S"(from), "+c"(count) : "d"(abi::console_port) : "memory");
-    checks.expect("REP OUTS of nothing does nothing", from == text.data() + text.size());
-    checks.expect_trap("OUTS from nowhere", attempt([] {
-                           std::uint64_t nowhere = not_canonical;
-                           asm volatile("outsb" : "+S"(nowhere) : "d"(unused_port) : "memory");
-                       }),
-                       13);
-    checks.expect_trap("INS to nowhere", attempt([] {
-                           std::uint64_t nowhere = not_canonical;
-                           asm volatile("insb" : "+D"(nowhere) : "d"(unused_port) : "memory");
-                       }),
-                       13);
-}
-
 } // namespace
 
 int ports(Arguments) {
@@ -89,8 +50,6 @@ int ports(Arguments) {
     checks.expect_value("IN of a byte keeps the rest of RAX", rax, ~std::uint64_t{0});
     asm volatile("inl %w1, %k0" : "+a"(rax) : "Nd"(unused_port));
     checks.expect_value("IN of 4 bytes clears the upper half of RAX", rax, 0xffff'ffff);
-    check_string_input(checks);
-    check_string_output(checks);
     return checks.result();
 }
 

@@ -78,6 +78,17 @@ std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access) {
     }
 }
 
+std::expected<Hpa, AccessFault> PageReach::operator()(Gva gva) {
+    constexpr std::uint64_t page = page_4k.bytes();
+    if (!last_ || gva.aligned_down(page) != last_->gva) {
+        last_.reset();
+        auto const hpa = reach(*guest_, gva, access_);
+        if (!hpa) return hpa;
+        last_ = Page{gva.aligned_down(page), hpa->aligned_down(page)};
+    }
+    return last_->hpa + gva.offset_in(page);
+}
+
 std::expected<void, AccessFault> read_guest(Guest& guest, Gva gva, std::span<std::byte> bytes) {
     for (std::size_t done = 0; done < bytes.size();) {
         Gva const from = gva + done;

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <span>
 
 namespace twofold::hv {
@@ -30,6 +31,27 @@ struct AccessFault {
 
 /// Where `gva` lies, with its page brought in, for an access with the running guest's rights.
 std::expected<Hpa, AccessFault> reach(Guest& guest, Gva gva, Access access);
+
+/// `reach` for accesses one after the other, of which most lie in the page of the one before: a
+/// page is walked to once, not once a byte. The last page only, since reaching another may reclaim
+/// it; and for one exit only, since nothing here learns what the guest or a hypercall changes.
+class PageReach {
+  public:
+    PageReach(Guest& guest, Access access) : guest_{&guest}, access_{access} {}
+
+    /// Where the byte at `gva` lies, as `reach` says it.
+    std::expected<Hpa, AccessFault> operator()(Gva gva);
+
+  private:
+    struct Page {
+        Gva gva;
+        Hpa hpa;
+    };
+
+    Guest* guest_;
+    Access access_;
+    std::optional<Page> last_;
+};
 
 /// Copies out of the guest. `bytes` is filled completely, or the fault says why not.
 std::expected<void, AccessFault> read_guest(Guest& guest, Gva gva, std::span<std::byte> bytes);

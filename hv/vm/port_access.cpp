@@ -7,7 +7,6 @@
 #include <twofold/abi/hypercall.hpp>
 
 #include <algorithm>
-#include <cstring>
 
 namespace twofold::hv {
 
@@ -64,23 +63,23 @@ void advance(std::uint64_t& part, std::uint64_t mask, std::uint64_t by) {
 }
 
 /// One element, perhaps across two pages.
-std::expected<void, AccessFault> transfer(Guest& guest, StringAccess const& string) {
+std::expected<void, AccessFault> transfer(Guest& guest, PageReach& reach_byte,
+                                          StringAccess const& string) {
     auto const& port = string.port;
     std::uint32_t value = 0;
+    // Both pages must be reached before the port is: what it gave or took could not be given back.
+    for (unsigned i = 0; i < port.bytes; ++i) {
+        auto const hpa = reach_byte(string.gva + i);
+        if (!hpa) return std::unexpected(hpa.error());
+        if (!port.in) value |= std::uint32_t{*at<std::uint8_t>(*hpa)} << 8 * i;
+    }
     if (!port.in) {
-        std::span<std::byte> const bytes{reinterpret_cast<std::byte*>(&value), port.bytes};
-        if (auto const done = read_guest(guest, string.gva, bytes); !done) return done;
         write_one(guest, port.port, port.bytes, value);
         return {};
     }
-    // Both pages must be writable before the port is read: its value could not be given back.
-    for (unsigned i = 0; i < port.bytes; ++i) {
-        if (auto const hpa = reach(guest, string.gva + i, Access::write); !hpa)
-            return std::unexpected(hpa.error());
-    }
     value = read_one(guest, port.port, port.bytes);
     for (unsigned i = 0; i < port.bytes; ++i) {
-        auto const hpa = reach(guest, string.gva + i, Access::write);
+        auto const hpa = reach_byte(string.gva + i);
         if (!hpa) return std::unexpected(hpa.error());
         *at<std::uint8_t>(*hpa) = static_cast<std::uint8_t>(value >> 8 * i);
     }
@@ -93,9 +92,10 @@ bool handle_string(Guest& guest, Registers& registers, vm_exit::PortAccess const
     // In portions, so that a long one does not outlast the guest's time: the instruction is
     // repeated for the rest.
     constexpr std::uint64_t portion = 4096;
+    PageReach reach_byte{guest, port.in ? Access::write : Access::read};
     std::uint64_t const end = string.left - std::min(string.left, portion);
     while (string.left > end) {
-        if (auto const done = transfer(guest, string); !done)
+        if (auto const done = transfer(guest, reach_byte, string); !done)
             return answer_fault(guest, done.error());
         --string.left;
         advance(pointer, string.mask, string.step);

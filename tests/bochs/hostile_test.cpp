@@ -97,6 +97,7 @@ TEST_CASE("what a guest may do, or be refused, is answered as the processor answ
         {{"event-delivery"}, "exit", 0},
         {{"ring-3"}, "exit", 0},
         {{"ports"}, "exit", 0},
+        {{"string-io"}, "exit", 0},
         {{"msrs"}, "exit", 0},
         {{"control-registers"}, "exit", 0},
         {{"vmx-instructions"}, "exit", 0},
