@@ -18,13 +18,14 @@ std::uint64_t by_vmcall(std::uint64_t number) {
     return number;
 }
 
-void check_numbers(Checks& checks) {
+void check_numbers(Checks& checks, bool with_vmcall) {
     for (unsigned position = 10; position < 64; ++position) {
         checks.expect_value("an unknown number by the port", hypercall(bit(position)), unknown);
-        checks.expect_value("an unknown number by VMCALL", by_vmcall(bit(position)), unknown);
+        if (with_vmcall)
+            checks.expect_value("an unknown number by VMCALL", by_vmcall(bit(position)), unknown);
     }
     checks.expect_value("an unknown number", hypercall(~std::uint64_t{0} - 2), unknown);
-    checks.expect_value("nothing", by_vmcall(0), 0);
+    checks.expect_value("nothing", with_vmcall ? by_vmcall(0) : hypercall(0), 0);
 }
 
 void check_pointers(Checks& checks, std::uint64_t beyond) {
@@ -55,9 +56,10 @@ void check_walks(Checks& checks, std::uint64_t beyond) {
 
 } // namespace
 
-int hypercalls(Arguments) {
+/// "by-port" leaves VMCALL out, which KVM answers itself or never.
+int hypercalls(Arguments arguments) {
     Checks checks;
-    check_numbers(checks);
+    check_numbers(checks, arguments.size() < 2 || arguments[1] != "by-port");
     auto const beyond = map_region(Gpa{launch().memory_bytes}, page_4k.bytes(), page_4k);
     check_pointers(checks, beyond->value());
     check_walks(checks, beyond->value());

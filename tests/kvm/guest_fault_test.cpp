@@ -46,8 +46,18 @@ TEST_CASE("an instruction that KVM cannot emulate is named, with its bytes and t
     }
     CHECK(result.status == 1);
     CHECK(holds(result.err, {"unknown exit at rip 0x400000", "KVM stopped (suberror 1)",
-                             "instruction at 0x400000: 0f 58 c0", "(addps xmm0, xmm0)", "rax ",
-                             "rflags ", "cr3 "}));
+                             "instruction at 0x400000: 0f 58 c0", "(addps xmm0, xmm0)",
+                             "no VT-x or AMD-V", "rax ", "rflags ", "cr3 "}));
+}
+
+TEST_CASE("that a host has no VT-x is said of none that has it") {
+    using enum kvm::Paging;
+    auto const reason = [](kvm::Paging host) {
+        return std::string{kvm::internal_error_reason(KVM_INTERNAL_ERROR_EMULATION, host)};
+    };
+    for (auto const host : {ept, npt, shadow_on_intel, shadow_on_amd})
+        CHECK(reason(host).find("no VT-x") == std::string::npos);
+    CHECK(holds(reason(software), {"no VT-x or AMD-V"}));
 }
 
 TEST_CASE("an exception that nobody takes is a triple fault, at its instruction") {

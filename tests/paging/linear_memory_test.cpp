@@ -75,6 +75,26 @@ TEST_CASE("the control registers choose among 4-level, 5-level, PAE and 32-bit p
     CHECK(narrow.translate(0x40'1abc) == Gpa{0x40'1abc});
 }
 
+TEST_CASE("an address that is not canonical is nowhere, whatever its lower bits lead to") {
+    Scene four;
+    four.registers.efer = efer::long_mode_active;
+    four.memory.zero(Hpa{0x1000}, 0x8000);
+    for (std::uint64_t const table : {0x1000U, 0x2000U, 0x3000U})
+        four.put(table, (table + 0x1000) | present_writable);
+    four.put(0x4008, 0x5000 | present_writable);
+    CHECK(four.translate(0x1abc));
+    CHECK_FALSE(four.translate(std::uint64_t{1} << 48 | 0x1abc));
+    CHECK_FALSE(four.translate(std::uint64_t{1} << 63 | 0x1abc));
+
+    Scene five = four;
+    five.registers.cr4 = cr4::linear_addresses_57;
+    five.registers.cr3 = 0x6000;
+    five.put(0x6000, 0x1000 | present_writable);
+    five.put(0x6008, 0x1000 | present_writable);
+    CHECK(five.translate(std::uint64_t{1} << 48 | 0x1abc));
+    CHECK_FALSE(five.translate(std::uint64_t{1} << 57 | 0x1abc));
+}
+
 TEST_CASE("tables that cannot be read translate nothing") {
     Scene scene;
     scene.registers.efer = efer::long_mode_active;

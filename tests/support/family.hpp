@@ -68,6 +68,7 @@ inline std::vector<Same> const all_same{
     {"hostile", {}, {"touch-everything"}},
     {"hostile", {}, {"page-faults"}},
     {.kernel = "hostile", .arguments = {"ports"}, .counts_ports_the_same = false},
+    {"hostile", {}, {"hypercalls", "by-port"}},
     {"hostile", {}, {"real-mode"}},
     {"hostile", {}, {"paging-off"}},
     {.kernel = "hostile", .arguments = {"read-beyond"}, .by_engine = gva_of_access},

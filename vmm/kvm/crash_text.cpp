@@ -12,18 +12,6 @@ namespace twofold::vmm::kvm {
 
 namespace {
 
-std::string_view suberror_text(std::uint32_t suberror) {
-    switch (suberror) {
-    case KVM_INTERNAL_ERROR_EMULATION:
-        return "it cannot emulate an instruction; a processor without VT-x or AMD-V runs all of "
-               "ring 0 by emulation, where vector and some newer instructions are missing";
-    case KVM_INTERNAL_ERROR_SIMUL_EX: return "exceptions while an exception was delivered";
-    case KVM_INTERNAL_ERROR_DELIVERY_EV: return "an event could not be delivered";
-    case KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON: return "an exit that it does not know";
-    default: return "an internal error";
-    }
-}
-
 std::string instruction_at(std::uint64_t rip, kvm_sregs const& special, GuestRam const& ram) {
     std::array<std::byte, 15> bytes{}; // the longest instruction
     std::size_t length = 0;
@@ -50,12 +38,29 @@ std::string registers_text(kvm_regs const& r, kvm_sregs const& s) {
 
 } // namespace
 
-std::string internal_error_text(Processor const& processor, GuestRam const& ram) {
+std::string_view internal_error_reason(std::uint32_t suberror, Paging host) {
+    switch (suberror) {
+    case KVM_INTERNAL_ERROR_EMULATION:
+        return host == Paging::software
+                   ? "it cannot emulate an instruction; this host has no VT-x or AMD-V for KVM, "
+                     "which runs all of ring 0 by emulation: vector and some newer instructions "
+                     "are missing there"
+                   : "it cannot emulate an instruction; it emulates those that reach for a device "
+                     "or for memory that is not there, and modes that the processor can't "
+                     "virtualize";
+    case KVM_INTERNAL_ERROR_SIMUL_EX: return "exceptions while an exception was delivered";
+    case KVM_INTERNAL_ERROR_DELIVERY_EV: return "an event could not be delivered";
+    case KVM_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON: return "an exit that it does not know";
+    default: return "an internal error";
+    }
+}
+
+std::string internal_error_text(Processor const& processor, GuestRam const& ram, Paging host) {
     auto const registers = processor.registers();
     auto const special = processor.special_registers();
     auto const suberror = processor.shared().internal.suberror;
     return fmt::format("KVM stopped (suberror {}): {}; instruction at {:#x}: {}; {}", suberror,
-                       suberror_text(suberror), registers.rip,
+                       internal_error_reason(suberror, host), registers.rip,
                        instruction_at(registers.rip, special, ram),
                        registers_text(registers, special));
 }

@@ -52,7 +52,14 @@ auto with_paging(kvm_sregs const& registers, GuestRam const& ram, Action&& actio
 
 } // namespace
 
+bool GuestView::is_usable(Gva gva) const {
+    bool const long_mode = (registers_.efer & efer::long_mode_active) != 0;
+    if (!long_mode || registers_.cs.l == 0) return true;
+    return is_canonical(gva, linear_bits(mode()));
+}
+
 std::optional<Gpa> GuestView::translate(Gva gva) const {
+    if (!is_usable(gva)) return std::nullopt;
     return with_paging(registers_, ram_,
                        [&](auto const& format, auto const& root) -> std::optional<Gpa> {
                            RamWords words{ram_};
@@ -89,6 +96,15 @@ bool GuestView::write(Gva gva, GuestRam& ram, std::span<std::byte const> from) c
 std::expected<NestedTranslation, NestedFault>
 GuestView::walk(Gva gva, SlotTables& slot,
                 std::function<void(Reference const&)> const& observe) const {
+    if (!is_usable(gva)) {
+        // As of a root that leads nowhere.
+        return std::unexpected(NestedFault{.dimension = Dimension::guest,
+                                           .reason = WalkFaultReason::not_present,
+                                           .level = levels_of(mode()) + 1,
+                                           .bits = 0,
+                                           .gpa = Gpa{},
+                                           .during_walk = true});
+    }
     return with_paging(registers_, ram_, [&](auto const& format, auto const& root) {
         return walk_nested(format, root, gva, slot.dimension(), observe);
     });

@@ -27,11 +27,14 @@ class GuestView {
     /// Into memory that is `ram`'s own; what was written before an address that is not mapped
     /// stays.
     [[nodiscard]] bool write(Gva gva, GuestRam& ram, std::span<std::byte const> from) const;
-    /// The walk of both dimensions, the second being `slot`.
+    /// The walk of both dimensions, the second being `slot`. No entry is read for an address that
+    /// is not canonical.
     [[nodiscard]] std::expected<NestedTranslation, NestedFault>
     walk(Gva gva, SlotTables& slot, std::function<void(Reference const&)> const& observe) const;
 
     [[nodiscard]] PagingMode mode() const;
+    /// Whether 64-bit code may use `gva`; that of other modes has no address that it may not.
+    [[nodiscard]] bool is_usable(Gva gva) const;
     /// Calls `put(line)` for each record of the tables of both dimensions.
     void report_tables(std::uint64_t guest, SlotTables& slot,
                        std::function<void(std::string)> const& put) const;

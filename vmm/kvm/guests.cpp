@@ -95,6 +95,11 @@ void Guests::equip(GuestMachine& guest) {
         errands_.run([&] { result = memory_calls(guest).answer(call, registers, special); });
         return result;
     };
+    auto const paging_of_host = [this] {
+        auto paging = Paging::ept;
+        errands_.run([&] { paging = examine_host().paging; });
+        return paging;
+    };
     guest.services = {
         .number = guest.who.number,
         .console = [&guest](std::string_view bytes) { guest.console->put(bytes); },
@@ -102,6 +107,7 @@ void Guests::equip(GuestMachine& guest) {
         .release = [&guest](Gpa first, std::uint64_t pages) { return guest.release(first, pages); },
         .may_release = guest.ram->page() == page_4k && can_release(guest),
         .on_memory = on_memory,
+        .paging_of_host = paging_of_host,
         .clone = clone_it};
     guest.group.emplace(guest.machine->processors, *guest.ram, guest.services, *guest.board);
     if (options_.board.pc) guest.group->end_at_rest();

@@ -3,6 +3,7 @@
 
 #include "kvm/guest_ram.hpp"
 #include "kvm/guest_records.hpp"
+#include "kvm/host.hpp"
 #include "kvm/machine.hpp"
 #include "kvm/second_dimension.hpp"
 
@@ -17,7 +18,7 @@
 
 namespace twofold::vmm::kvm {
 
-/// What hypercalls of a guest need beside its processor and its memory.
+/// What a guest's threads need beside its processor and its memory.
 struct GuestServices {
     std::uint64_t number = 0;
     std::function<void(std::string_view)> console;
@@ -27,6 +28,8 @@ struct GuestServices {
     bool may_release = false;
     /// Carries out a call of those that are for MemoryCalls: its result.
     std::function<std::uint64_t(abi::Hypercall, kvm_regs const&, kvm_sregs const&)> on_memory;
+    /// What the host's KVM does; for what is said of a guest that it could not go on with.
+    std::function<Paging()> paging_of_host = [] { return examine_host().paging; };
     /// Makes a clone of the guest, whose only processor has left it and waits: the clone's number.
     std::function<std::expected<std::uint64_t, abi::HypercallError>()> clone;
 };

@@ -34,7 +34,8 @@ void install_leaving_signal() {
 
 ProcessorThread::ProcessorThread(Processor& processor, GuestRam& ram, GuestServices const& services,
                                  Board& board)
-    : processor_(processor), ram_(ram), hypercalls_(processor, ram, services), board_(board) {
+    : processor_(processor), ram_(ram), services_(services), hypercalls_(processor, ram, services),
+      board_(board) {
     install_leaving_signal();
 }
 
@@ -165,7 +166,8 @@ std::optional<Stop> ProcessorThread::on_exit() {
         if (gate_ != nullptr) stand_still({DebugStop::Reason::trap});
         return std::nullopt;
     case KVM_EXIT_INTERNAL_ERROR:
-        return Stop{"unknown_exit", 1, internal_error_text(processor_, ram_)};
+        return Stop{"unknown_exit", 1,
+                    internal_error_text(processor_, ram_, services_.paging_of_host())};
     case KVM_EXIT_FAIL_ENTRY: return on_failed_entry();
     default: return stop_of_exit(run);
     }

@@ -71,6 +71,7 @@ class ProcessorThread {
 
     Processor& processor_;
     GuestRam const& ram_;
+    GuestServices const& services_;
     Hypercalls hypercalls_;
     Board& board_;
     std::array<std::uint64_t, 64> exits_{};

@@ -20,15 +20,6 @@ record::Paging const& paging_of(GuestReport const& guest) {
     throw Failure{fmt::format("{} ended without a report of its page tables", guest.name)};
 }
 
-/// Bits of a linear address, the topmost of which the bits above repeat.
-unsigned linear_bits(PagingMode mode) {
-    switch (mode) {
-    case PagingMode::four_level: return 48;
-    case PagingMode::five_level: return 57;
-    default: return 32;
-    }
-}
-
 Gva sign_extended(Gva gva, PagingMode mode) {
     unsigned const unused = 64 - linear_bits(mode);
     if (linear_bits(mode) == 32) return gva;

@@ -49,10 +49,11 @@ using Hpa = Address<struct HostPhysical>;
 /// Host-virtual: what the hypervisor's own instructions name.
 using Hva = Address<struct HostVirtual>;
 
-/// Whether bits 63 to 47 are equal (Intel SDM vol. 1, "Canonical Addressing").
-constexpr bool is_canonical(Gva gva) {
-    std::uint64_t const upper = gva.value() >> 47;
-    return upper == 0 || upper == 0x1'ffff;
+/// Whether bits 63 to 47 are equal (Intel SDM vol. 1, "Canonical Addressing"); with linear
+/// addresses of 57 bits, bits 63 to 56.
+constexpr bool is_canonical(Gva gva, unsigned linear_bits = 48) {
+    std::uint64_t const upper = gva.value() >> (linear_bits - 1);
+    return upper == 0 || upper == ~std::uint64_t{0} >> (linear_bits - 1);
 }
 
 } // namespace twofold

@@ -50,6 +50,16 @@ constexpr unsigned levels_of(PagingMode mode) {
     return 0;
 }
 
+/// Bits of a linear address, the topmost of which the bits above repeat where there are more
+/// than 32.
+constexpr unsigned linear_bits(PagingMode mode) {
+    switch (mode) {
+    case PagingMode::four_level: return 48;
+    case PagingMode::five_level: return 57;
+    default: return 32;
+    }
+}
+
 static_assert(paging_mode_named("pae") == PagingMode::pae && !paging_mode_named("none"));
 
 } // namespace twofold

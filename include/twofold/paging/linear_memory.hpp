@@ -47,16 +47,18 @@ constexpr std::optional<Gpa> walk_pae(std::uint64_t cr3, Gva gva, Memory& memory
 
 } // namespace detail
 
-/// The gpa behind `gva`; none where nothing is mapped, where an entry is malformed, or where tables
-/// cannot be read. Permissions are not asked for. `memory`: as walk() reads it.
+/// The gpa behind `gva`; none where nothing is mapped, where `gva` is not canonical, where an entry
+/// is malformed, or where tables cannot be read. Permissions are not asked for. `memory`: as walk()
+/// reads it.
 template <class Memory>
 [[nodiscard]] constexpr std::optional<Gpa> translate_linear(PagingRegisters const& registers,
                                                             Gva gva, Memory& memory) {
     if ((registers.cr0 & cr0::paging) == 0) return Gpa{gva.value()};
     if ((registers.efer & efer::long_mode_active) != 0) {
         Gpa const root{registers.cr3 & X86Entry::address_mask};
-        if ((registers.cr4 & cr4::linear_addresses_57) != 0)
-            return detail::walk_to(X86Format<Gva, Gpa, 5>{}, root, gva, memory);
+        bool const five_levels = (registers.cr4 & cr4::linear_addresses_57) != 0;
+        if (!is_canonical(gva, five_levels ? 57 : 48)) return std::nullopt;
+        if (five_levels) return detail::walk_to(X86Format<Gva, Gpa, 5>{}, root, gva, memory);
         return detail::walk_to(X86Format<Gva, Gpa, 4>{}, root, gva, memory);
     }
     if ((registers.cr4 & cr4::physical_address_extension) != 0)
