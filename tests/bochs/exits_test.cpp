@@ -76,9 +76,9 @@ TEST_CASE("natively nothing is left, and a first touch costs what any touch does
     }
 }
 
-TEST_CASE(
-    "bench exits prints each figure beside floor, goal and KVM, and where the boot's ticks go") {
-    auto const result = run_command({.words = {TWOFOLD_COMMAND, "bench", "exits", "--json", "-"}});
+TEST_CASE("bench exits prints each figure beside floor and goal, and where the boot's ticks go") {
+    auto const result =
+        run_command({.words = {TWOFOLD_COMMAND, "bench", "exits", "--no-kvm", "--json", "-"}});
     CHECK(result.status == 0);
     auto const json = Json::parse(result.out);
     std::map<std::string, Json> results;
@@ -89,7 +89,7 @@ TEST_CASE(
         REQUIRE(results.contains(name));
         CHECK(results[name]["unit"] == "ticks");
         CHECK(results[name]["value"] <= results[name]["goal"]);
-        CHECK(results[name]["value"] < results[name]["peer"]);
+        CHECK(results[name]["peer"].is_null());
         CHECK_FALSE(results[name]["source"] == "");
     }
     std::uint64_t parts = 0;

@@ -62,26 +62,4 @@ TEST_CASE("bench lazy has each way by which memory comes in, beside its floor, o
     }
 }
 
-TEST_CASE("bench exits --kvm measures KVM's column, and the hypervisor's as ever, to the tick") {
-    constexpr char const* command = TWOFOLD_RIG_BUILD "/vmm/twofold"; // the rig's own
-    auto const quoted = results_of(command, {"exits"});
-    auto const beside = results_of(command, {"exits", "--kvm"});
-    CHECK(beside.size() == quoted.size());
-    for (auto const& [name, one] : beside) {
-        CAPTURE(name);
-        if (one["unit"] == "ticks") CHECK(one["value"] == quoted.at(name)["value"]);
-    }
-    for (char const* const name :
-         {"cpuid_exit", "vmcall_exit", "pio_exit", "first_write_4k", "first_read_4k"}) {
-        CAPTURE(name);
-        auto const& one = beside.at(name);
-        CHECK(says(one, "KVM: measured now"));
-        CHECK_FALSE(says(quoted.at(name), "KVM: measured now"));
-        CHECK(one["peer"] > one["value"]);
-        // The quoted ones are of another program on the same kernel: within a quarter of these.
-        CHECK(differ(one["peer"], quoted.at(name)["peer"]) < 0.25);
-    }
-    CHECK(beside.at("boot_to_guest")["peer"].is_null());
-}
-
 } // namespace bench_test

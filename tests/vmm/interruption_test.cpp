@@ -2,12 +2,12 @@
 #include "tests/catch.hpp"
 #include "tests/support/failure_text.hpp"
 #include "tests/support/fake_bochs.hpp"
+#include "tests/support/leftovers.hpp"
 
 #include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <set>
 #include <string>
 #include <thread>
 
@@ -20,15 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-/// Waits, at most 20 s, until `condition` holds.
-bool wait_until(auto&& condition) {
-    for (int i = 0; i < 2000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(10ms);
-    }
-    return false;
-}
-
 /// An engine that says in a file who it is, and then runs for ten minutes.
 FakeBochs endless() {
     return {"Hello\n", "",
@@ -36,20 +27,11 @@ FakeBochs endless() {
             "exec sleep 600"};
 }
 
-bool is_alive(pid_t pid) { return kill(pid, 0) == 0; }
-
 pid_t engine_of(FakeBochs const& bochs) {
     if (!wait_until([&] { return fs::exists(bochs.path() / "pid"); })) return 0;
     pid_t pid = 0;
     std::ifstream{bochs.path() / "pid"} >> pid;
     return pid;
-}
-
-std::set<std::string> files_in(fs::path const& directory) {
-    std::set<std::string> names;
-    for (auto const& entry : fs::recursive_directory_iterator{directory})
-        names.insert(entry.path().string());
-    return names;
 }
 
 } // namespace

@@ -17,12 +17,12 @@ struct Benchmark {
     std::string_view about;
     /// Throws Failure when something could not be measured.
     std::vector<BenchmarkResult> (*run)(Context& context);
-    /// The same with KVM's column measured now, where there is such a column.
-    std::vector<BenchmarkResult> (*run_beside_kvm)(Context& context) = nullptr;
     /// Some of its figures are curves or a matrix.
     bool has_charts = false;
     /// It is measured in turns with its floor.
     bool in_turns = false;
+    /// It measures KVM as well, which can be left out.
+    bool beside_kvm = false;
 };
 
 /// All of them, in the order in which help shows them.

@@ -8,11 +8,9 @@
 
 namespace twofold::vmm {
 
-/// Runs the guests `exits` and `hello` in Bochs. Throws Failure when one of them fails.
+/// Runs the guests `exits` and `hello` in Bochs, and unless `context` leaves KVM out, first `exits`
+/// under KVM in a Linux that scripts/kvm-rig boots in the same emulator. Throws Failure when one of
+/// them fails.
 std::vector<BenchmarkResult> bench_exits(Context& context);
-
-/// The same, with KVM's figures measured now by the same guest: scripts/kvm-rig boots Linux in the
-/// same emulator. Throws Failure where that cannot be done as well.
-std::vector<BenchmarkResult> bench_exits_beside_kvm(Context& context);
 
 } // namespace twofold::vmm

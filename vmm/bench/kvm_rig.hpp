@@ -9,8 +9,16 @@
 
 namespace twofold::vmm {
 
-/// What the guest `exits` reports under KVM in Bochs, in ticks by its figures' names. Takes about a
-/// minute. Throws Failure outside of a built tree, and when the machine did not come to its end.
-std::map<std::string, std::uint64_t> kvm_figures_in_rig(Context& context);
+/// What the guest `exits` reports under KVM in Bochs.
+struct KvmFigures {
+    /// Linux's release.
+    std::string kernel;
+    /// By the figures' names.
+    std::map<std::string, std::uint64_t> ticks;
+};
+
+/// Takes half a minute. Throws Failure outside of a built tree, where Linux can't be had, and when
+/// the machine did not come to its end.
+KvmFigures kvm_figures_in_rig(Context& context);
 
 } // namespace twofold::vmm

@@ -18,6 +18,8 @@ struct Context {
     Signals signals;
     /// Of a benchmark that is measured in turns with its floor: how many there are at the most.
     std::size_t most_turns = 101;
+    /// Of a benchmark with a column of KVM's figures: measure them.
+    bool with_kvm = true;
 };
 
 /// Carries a command out, after its options were parsed. Returns the exit status.

@@ -91,28 +91,36 @@ Json growth_json(Growth const& growth) {
 
 } // namespace
 
+namespace {
+
+/// `peers`: with the column of KVM's figures.
+std::vector<Cell> row_of(BenchmarkResult const& result, bool peers, Style const& style) {
+    std::vector<Cell> row{{result.name},
+                          number_cell(number_text(result.value)),
+                          {result.unit},
+                          number_cell(number_text(result.floor)),
+                          number_cell(number_text(result.goal)),
+                          verdict(result, style)};
+    if (peers) row.push_back(number_cell(number_text(result.peer)));
+    row.push_back({result.note});
+    return row;
+}
+
+} // namespace
+
 std::string benchmark_text(std::span<BenchmarkResult const> results, Style const& style) {
     auto const heading = [&style](std::string_view text) { return style.heading(text); };
+    bool const peers =
+        std::ranges::any_of(results, [](auto const& result) { return result.peer.has_value(); });
     Table table;
-    table.add({{"name", false, heading},
-               {"value", true, heading},
-               {"unit", false, heading},
-               {"floor", true, heading},
-               {"goal", true, heading},
-               {"", false, heading},
-               {"KVM", true, heading},
-               {"note", false, heading}});
-    for (auto const& result : results) {
-        if (result.growth) continue;
-        table.add({{result.name},
-                   number_cell(number_text(result.value)),
-                   {result.unit},
-                   number_cell(number_text(result.floor)),
-                   number_cell(number_text(result.goal)),
-                   verdict(result, style),
-                   number_cell(number_text(result.peer)),
-                   {result.note}});
-    }
+    std::vector<Cell> headings{{"name", false, heading}, {"value", true, heading},
+                               {"unit", false, heading}, {"floor", true, heading},
+                               {"goal", true, heading},  {"", false, heading}};
+    if (peers) headings.push_back({"KVM", true, heading});
+    headings.push_back({"note", false, heading});
+    table.add(std::move(headings));
+    for (auto const& result : results)
+        if (!result.growth) table.add(row_of(result, peers, style));
     return table.render() + growth_text(results, style);
 }
 

@@ -55,7 +55,8 @@ struct BenchmarkResult {
     }
 };
 
-/// A table of the figures, and one for each thing that some of them grow with.
+/// A table of the figures, with a column of KVM's where there are any, and one for each thing that
+/// some of them grow with.
 std::string benchmark_text(std::span<BenchmarkResult const> results, Style const& style);
 
 /// {"results":[{name, unit, value, floor, peer, goal, exact, source}]}, null for what is not known;

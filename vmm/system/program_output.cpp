@@ -5,10 +5,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace twofold::vmm {
 
 ProgramOutput output_of(std::vector<std::string> command, Signals const& signals,
-                        std::chrono::seconds limit, std::vector<int> inherited) {
+                        std::chrono::seconds limit, std::vector<int> inherited,
+                        std::function<void()> const& on_wait) {
     auto const started = Clock::now();
     Pipe pipe = Pipe::make();
     ChildProcess child{
@@ -21,8 +24,10 @@ ProgramOutput output_of(std::vector<std::string> command, Signals const& signals
     EventLoop loop{signals};
     loop.watch(pipe.read_end.get(), [&] { open = read_some(pipe.read_end.get(), output.text); });
     while (open) {
-        loop.wait(started + limit);
-        if (open && Clock::now() >= started + limit) {
+        auto const end = started + limit;
+        loop.wait(on_wait ? std::min(end, Clock::now() + std::chrono::milliseconds{100}) : end);
+        if (on_wait) on_wait();
+        if (open && Clock::now() >= end) {
             throw Failure{fmt::format("{} still ran after {} s", command.front(), limit.count())};
         }
     }

@@ -4,6 +4,7 @@
 #include "system/event_loop.hpp"
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,10 @@ struct ProgramOutput {
 };
 
 /// Runs `command` to its end; it finds the `inherited` descriptors under the same numbers. Throws
-/// Failure when it can't be started, or runs longer than `limit`.
+/// Failure when it can't be started, or runs longer than `limit`. Calls `on_wait`, if any, ten
+/// times a second meanwhile.
 ProgramOutput output_of(std::vector<std::string> command, Signals const& signals,
-                        std::chrono::seconds limit, std::vector<int> inherited = {});
+                        std::chrono::seconds limit, std::vector<int> inherited = {},
+                        std::function<void()> const& on_wait = {});
 
 } // namespace twofold::vmm
