@@ -72,6 +72,10 @@ TEST_CASE("a guest that never ends is ended by its limit, one that halts has end
     auto const loop = run_kernel({0xeb, 0xfe}, {"--timeout", "0.2"});
     CHECK(loop.status == 1);
     CHECK(holds(loop.err, {"time limit", "longer than it was allowed"}));
+    auto const quiet = run_kernel({0xeb, 0xfe}, {"--timeout", "0.2", "--quiet"});
+    CHECK(quiet.status == 1);
+    CHECK(quiet.err ==
+          "kernel: time limit at rip 0x400000: the guest ran longer than it was allowed to\n");
     auto const halted = run_kernel({0xf4});
     CHECK(halted.status == 0);
     CHECK(holds(halted.err, {"halt"}));

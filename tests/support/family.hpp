@@ -36,6 +36,12 @@ struct Same {
 
 /// The hypervisor knows by which gva the guest came to an address; KVM's exit does not tell.
 inline std::string const gva_of_access = ", gva 0x[0-9a-f]+";
+/// Nor does it tell which instruction wanted it.
+inline std::string const gva_or_instruction =
+    gva_of_access + "|^(a read of|an I/O instruction needs) ";
+/// Guests without an end are broken off at the same time.
+inline std::vector<std::string> const for_a_while{"--timeout", "0.05"};
+
 /// The guest measures VMCALL only in the hypervisor: KVM without VT-x never returns from it.
 inline std::string const vmcall_figure = "vmcall_exit(: .*\\n)?";
 
@@ -69,6 +75,11 @@ inline std::vector<Same> const all_same{
     {"hostile", {}, {"page-faults"}},
     {.kernel = "hostile", .arguments = {"ports"}, .counts_ports_the_same = false},
     {"hostile", {}, {"hypercalls", "by-port"}},
+    {"hostile", for_a_while, {"loop"}},
+    {"hostile", for_a_while, {"loop-of-exits"}},
+    {"hostile", for_a_while, {"interrupt-storm"}},
+    {"hostile", for_a_while, {"flood-yields"}},
+    {.kernel = "hostile", .arguments = {"string-output-beyond"}, .by_engine = gva_or_instruction},
     {"hostile", {}, {"real-mode"}},
     {"hostile", {}, {"paging-off"}},
     {.kernel = "hostile", .arguments = {"read-beyond"}, .by_engine = gva_of_access},

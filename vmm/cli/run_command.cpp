@@ -95,8 +95,9 @@ int run(Context& context, RunOptions const& options) {
     Style const style{context.outputs.err.wants_colour()};
     std::string const failure = session.failure(style);
     if (json.wanted()) json.write(document(session, *engine, plan, console), context.outputs.out);
-    if (!options.quiet && !json.is_standard_output())
-        context.outputs.err.write(run_text(session.report(), style));
+    if (!json.is_standard_output())
+        context.outputs.err.write(options.quiet ? broken_off_text(session.report(), style)
+                                                : run_text(session.report(), style));
     context.outputs.err.write(failure);
     return session.exit_status();
 }
@@ -112,7 +113,8 @@ void describe(CLI::App& command, OptionList list, Action& chosen) {
                     "Write the whole run as JSON; -: to standard output, the console going to "
                     "standard error")
         ->type_name("FILE|-");
-    list.add_flag("-q,--quiet", options->quiet, "Print no report");
+    list.add_flag("-q,--quiet", options->quiet,
+                  "Print no report, but why a guest did not end by itself");
     list.add_flag("--raw", options->raw,
                   "Pass the console on as it is; otherwise control characters are made visible");
     command.footer(run_examples);

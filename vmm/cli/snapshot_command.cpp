@@ -55,7 +55,8 @@ int run_under_kvm(Context& context, GuestPlan plan, kvm::RunOptions const& optio
     finish_all(loop, {&run, 1});
     session.finish();
     Style const style{context.outputs.err.wants_colour()};
-    if (!quiet) context.outputs.err.write(run_text(session.report(), style));
+    context.outputs.err.write(quiet ? broken_off_text(session.report(), style)
+                                    : run_text(session.report(), style));
     context.outputs.err.write(session.failure(style));
     return session.exit_status();
 }
@@ -92,7 +93,8 @@ int restore_snapshot(Context& context, SnapshotOptions const& options) {
 
 void add_file_and_quiet(CLI::App& command, SnapshotOptions& options) {
     command.add_option("file", options.file, "The snapshot")->required()->type_name("FILE");
-    command.add_flag("-q,--quiet", options.quiet, "Print no report");
+    command.add_flag("-q,--quiet", options.quiet,
+                     "Print no report, but why a guest did not end by itself");
 }
 
 } // namespace

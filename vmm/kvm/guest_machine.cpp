@@ -172,14 +172,17 @@ std::optional<std::string> GuestMachine::why_torn() const {
 
 Figures GuestMachine::figures(PageMap const& map, bool asked) const {
     auto const& unknown = board->unknown();
-    Figures figures{.rip = asked ? machine->processors[group->ended_by()].registers().rip : 0,
-                    .ticks = group->ticks(),
-                    .exits = group->exits(),
-                    .unknown_ports = unknown.ports(),
-                    .unknown_mmio = unknown.memory(),
-                    .unknown_places = unknown.places(),
-                    .faults = {},
-                    .kernel = {}};
+    // Where a guest was broken off is said in any case.
+    bool const by_itself = end_reason == "exit" || end_reason == "halt";
+    Figures figures{
+        .rip = asked || !by_itself ? machine->processors[group->ended_by()].registers().rip : 0,
+        .ticks = group->ticks(),
+        .exits = group->exits(),
+        .unknown_ports = unknown.ports(),
+        .unknown_mmio = unknown.memory(),
+        .unknown_places = unknown.places(),
+        .faults = {},
+        .kernel = {}};
     if (resets.resets != 0) figures.resets = resets;
     if (faults) {
         faults->stop();

@@ -199,6 +199,14 @@ std::string missing_capabilities_text(RunReport const& report, Style const& styl
     return text;
 }
 
+std::string broken_off_text(RunReport const& report, Style const& style) {
+    std::string text;
+    for (auto const& guest : report.guests())
+        if (!guest.stop || (guest.stop->reason != "exit" && guest.stop->code != 0))
+            text += stop_text(guest, style);
+    return text;
+}
+
 std::string run_text(RunReport const& report, Style const& style) {
     std::string text;
     for (auto const& guest : report.guests())

@@ -18,4 +18,8 @@ std::string missing_capabilities_text(RunReport const& report, Style const& styl
 /// One line: how the guest ended.
 std::string stop_text(GuestReport const& guest, Style const& style);
 
+/// The same of each guest that did not come to an end of its own: what has to be said even where no
+/// report is wanted.
+std::string broken_off_text(RunReport const& report, Style const& style);
+
 } // namespace twofold::vmm
