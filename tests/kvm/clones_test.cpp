@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
-#include <sstream>
 #include <thread>
 
 namespace kvm_clones_test {
@@ -29,16 +28,6 @@ namespace {
 nlohmann::json run_kvm(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin() + 1, {"--engine", "kvm", "--memory", "8M"});
     return run_guests(arguments);
-}
-
-/// Its lines, for which of several guests prints first is not certain.
-std::vector<std::string> sorted_lines(nlohmann::json const& run) {
-    std::istringstream text{run["console"].get<std::string>()};
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(text, line);)
-        lines.push_back(line);
-    std::ranges::sort(lines);
-    return lines;
 }
 
 CommandResult twofold_command(std::vector<std::string> words) {

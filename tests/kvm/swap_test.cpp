@@ -1,5 +1,6 @@
 // Guests under KVM with fewer frames than pages: what leaves goes to a swap file, and comes back by
 // our own handler of faults.
+#include "kvm/clone.hpp"
 #include "kvm/image_ram.hpp"
 #include "kvm/resident_pages.hpp"
 #include "kvm/swap_file.hpp"
@@ -63,6 +64,67 @@ TEST_CASE("a guest with fewer frames than pages finds all that it wrote") {
     }
 }
 
+TEST_CASE(
+    "a clone, and a guest that is put back, has so few frames of its own, and loses nothing") {
+    if (without_kvm_or_userfault()) return;
+    auto const run_touch = [](std::vector<std::string> options) {
+        options.insert(options.begin(), {"touch", "--engine", "kvm", "--memory", "8M", "--lazy-by",
+                                         "userfault", "--frames-limit", "2M", "--swap", "8M"});
+        options.insert(options.end(), {"--", "--pages", "480"});
+        auto run = run_guests(options);
+        INFO(run.dump());
+        CHECK(run["exit_status"] == 0); // it verifies each page
+        std::uint64_t swapped_out = 0;
+        for (auto const& guest : run["guests"]) {
+            auto const& stop = guest["stop"];
+            CHECK(stop["frames"]["memory"] <= 512);
+            CHECK(stop["reclaim"]["swapped_in"] > 0);
+            swapped_out += stop["reclaim"]["swapped_out"].get<std::uint64_t>();
+        }
+        CHECK(run["memory"]["swap"]["written"] == swapped_out);
+        return run;
+    };
+    auto const clones = run_touch({"--clones", "1"});
+    CHECK(clones["guests"].size() == 2);
+    CHECK(clones["memory"]["frames_limit"] == std::uint64_t{4} << 20);
+    auto const again = run_touch({"--repeat", "2"});
+    CHECK(again["guests"][0]["stop"]["resets"]["resets"] == 1);
+}
+
+TEST_CASE("a guest that clones itself takes along what is not in its memory at that moment") {
+    if (without_kvm_or_userfault()) return;
+    // Pages of its file that it has not come to yet, and in its clones' clones their template's.
+    auto const by_kernel = run_guests({"clone", "--engine", "kvm", "--", "--depth", "2"});
+    auto const by_us = run_guests({"clone", "--engine", "kvm", "--lazy-by", "userfault",
+                                   "--fault-window", "1", "--", "--depth", "2"});
+    CHECK(by_us["exit_status"] == 0);
+    CHECK(sorted_lines(by_us) == sorted_lines(by_kernel));
+}
+
+TEST_CASE("a template of memory with few frames has the pages that are swapped as well") {
+    if (without_kvm_or_userfault()) return;
+    constexpr unsigned pages = 8;
+    auto ram = kvm::GuestRam::zeroed(pages * page_bytes, page_4k);
+    kvm::FaultHandler handler{
+        *kvm::FaultHandler::open_userfault(),
+        ram.bytes(),
+        {.limit = kvm::FrameLimit{.frames = 3, .swap_bytes = pages * page_bytes}}};
+    for (unsigned page = 1; page < pages; ++page)
+        std::memset(ram.bytes().data() + page * page_bytes, static_cast<int>(page), page_bytes);
+    auto const elsewhere = handler.pages_elsewhere();
+    CHECK(elsewhere == std::vector<std::uint64_t>{1, 2, 3, 4});
+    kvm::Template const frozen{ram, {}, nullptr, elsewhere};
+    auto const copy = frozen.map();
+    for (unsigned page = 0; page < pages; ++page) {
+        CAPTURE(page);
+        CHECK(
+            std::ranges::equal(copy.bytes().subspan(page * page_bytes, page_bytes), page_of(page)));
+    }
+    handler.start_over();
+    CHECK(handler.pages_elsewhere().empty());
+    CHECK(std::ranges::equal(ram.bytes().subspan(page_bytes, page_bytes), page_of(0)));
+}
+
 TEST_CASE("a guest that needs more than frames and swap hold ends, with the reason") {
     if (without_kvm_or_userfault()) return;
     auto const none = run_pressed({});
@@ -104,9 +166,6 @@ TEST_CASE("what cannot be limited under KVM is refused, with what would be right
     CHECK(holds(refused({"--frames-limit", "4M"}), {"--lazy-by userfault"}));
     CHECK(holds(with_us({"--swap", "4M"}), {"--swap", "--frames-limit"}));
     CHECK(holds(with_us({"--frames-limit", "1M"}), {"at least 2 MiB"}));
-    CHECK(holds(with_us({"--frames-limit", "4M", "--clones", "1"}),
-                {"not with --clones", "the kernel, not our handler, copies", "--engine bochs"}));
-    CHECK(holds(with_us({"--frames-limit", "4M", "--repeat", "2"}), {"not with --repeat"}));
     CHECK(holds(with_us({"--overcommit", "never"}), {"--overcommit", "bochs"}));
     CHECK(holds(with_us({"--host-page", "1g", "--memory", "1G"}), {"pages of 4k", "hugetlbfs"}));
 }

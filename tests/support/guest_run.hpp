@@ -5,6 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,6 +20,16 @@ inline nlohmann::json run_guests(std::vector<std::string> arguments) {
     auto const result = run_command({words});
     if (result.out.empty()) throw std::runtime_error{result.err};
     return nlohmann::json::parse(result.out);
+}
+
+/// The lines of its console, for which of several guests prints first is not certain.
+inline std::vector<std::string> sorted_lines(nlohmann::json const& run) {
+    std::istringstream text{run["console"].get<std::string>()};
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(text, line);)
+        lines.push_back(line);
+    std::ranges::sort(lines);
+    return lines;
 }
 
 } // namespace twofold::test

@@ -34,8 +34,10 @@ void write_page(FileDescriptor const& file, std::uint64_t at, std::span<std::byt
 }
 
 /// Numbers of the pages in which `memory` may hold something.
-std::vector<std::uint64_t> pages_of(GuestRam const& memory, Template const* below) {
-    auto own = memory.touched_pages();
+std::vector<std::uint64_t> pages_of(GuestRam const& memory, Template const* below,
+                                    std::span<std::uint64_t const> elsewhere) {
+    std::vector<std::uint64_t> own;
+    std::ranges::set_union(memory.touched_pages(), elsewhere, std::back_inserter(own));
     if (below == nullptr) return own;
     std::vector<std::uint64_t> all;
     if (below->snapshot() != nullptr) {
@@ -49,10 +51,11 @@ std::vector<std::uint64_t> pages_of(GuestRam const& memory, Template const* belo
 
 } // namespace
 
-Template::Template(GuestRam const& memory, SnapshotHead head, Template const* below)
+Template::Template(GuestRam const& memory, SnapshotHead head, Template const* below,
+                   std::span<std::uint64_t const> elsewhere)
     : head_(std::move(head)), memory_(memory_file_of(memory.bytes().size())) {
     head_.memory_bytes = memory.bytes().size();
-    for (std::uint64_t const number : pages_of(memory, below)) {
+    for (std::uint64_t const number : pages_of(memory, below, elsewhere)) {
         std::uint64_t const at = number * page_4k.bytes();
         auto const page = memory.bytes().subspan(at, page_4k.bytes());
         if (all_zero(page)) continue;

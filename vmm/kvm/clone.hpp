@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace twofold::vmm::kvm {
@@ -18,9 +19,11 @@ namespace twofold::vmm::kvm {
 /// A frozen guest: its memory, in a file that has no name or in a snapshot's, and all the rest.
 class Template {
   public:
-    /// A copy of what `memory` holds. `below`: the template that `memory` is a private view of.
-    /// Throws Failure when memory is short.
-    Template(GuestRam const& memory, SnapshotHead head, Template const* below = nullptr);
+    /// A copy of what `memory` holds. `below`: the template whose pages `memory` has where it has
+    /// none of its own. `elsewhere`: in ascending order, numbers of further pages that come in when
+    /// they are read. Throws Failure when memory is short.
+    Template(GuestRam const& memory, SnapshotHead head, Template const* below = nullptr,
+             std::span<std::uint64_t const> elsewhere = {});
     /// The snapshot itself: its file must stay as it is.
     explicit Template(SnapshotFile snapshot);
 

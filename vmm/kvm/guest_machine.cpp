@@ -11,6 +11,8 @@
 
 #include <fmt/format.h>
 
+#include <vector>
+
 namespace twofold::vmm::kvm {
 
 GuestMachine::GuestMachine(GuestPlan const& plan, RunOptions const& options, GuestIdentity identity)
@@ -142,7 +144,10 @@ SnapshotHead GuestMachine::freeze(Device const& device) {
 }
 
 std::shared_ptr<Template const> GuestMachine::share(Device const& device) {
-    auto const frozen = std::make_shared<Template const>(*ram, freeze(device), seen.get());
+    std::vector<std::uint64_t> elsewhere;
+    if (faults) elsewhere = faults->pages_elsewhere();
+    auto const frozen = std::make_shared<Template const>(
+        *ram, freeze(device), faults ? origin.get() : seen.get(), elsewhere);
     if (faults || ram->page() != page_4k) return frozen;
     frozen->map_over(*ram);
     seen = frozen;
@@ -154,7 +159,9 @@ std::uint64_t GuestMachine::put_back(PageMap const& map) {
     memory_calls.reset();
     std::uint64_t const own = faults ? ram->resident_pages() : ram->private_pages(map);
     std::uint64_t const begun = read_ticks();
-    if (!faults && seen != origin) {
+    if (faults) {
+        faults->start_over();
+    } else if (seen != origin) {
         origin->map_over(*ram);
         seen = origin;
     } else {

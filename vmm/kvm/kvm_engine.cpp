@@ -49,12 +49,6 @@ void KvmEngine::limit_frames(LaunchPlan const& plan) {
         throw UsageError{fmt::format("--frames-limit: under KVM at least {} MiB, which one "
                                      "instruction and its page tables could need",
                                      least_frames_limit >> 20)};
-    if (guest.clones != 0 || options_.runs > 1)
-        throw UsageError{fmt::format(
-            "--frames-limit: under KVM not with {}: a guest that goes on from a template reads the "
-            "template's own pages, and the kernel, not our handler, copies the one that it writes, "
-            "so its frames can't be counted; leave one of the two out, or take --engine bochs",
-            guest.clones != 0 ? "--clones" : "--repeat")};
     bool const own_pages =
         options_.host_memory.value_or(kvm::HostMemory::anonymous) == kvm::HostMemory::anonymous &&
         guest.host_page == page_4k;

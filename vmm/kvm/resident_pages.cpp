@@ -140,16 +140,33 @@ std::uint64_t ResidentPages::release(std::uint64_t first, std::uint64_t pages) {
     (void)mincore(bytes_of(first).data(), pages * page_4k.bytes(), present.data());
     std::uint64_t held = 0;
     for (std::uint64_t n = 0; n < pages; ++n) {
-        SwapSlot& place = places_[first + n];
-        bool const swapped = !resident_[first + n] && place != never_touched && place != all_zeros;
-        if ((present[n] & 1) != 0 || swapped) ++held;
-        if (swapped) swap_->forget(place);
+        bool const away = swapped(first + n);
+        if ((present[n] & 1) != 0 || away) ++held;
+        if (away) swap_->forget(places_[first + n]);
         if (resident_[first + n]) set_absent(first + n);
-        place = all_zeros;
+        places_[first + n] = all_zeros;
     }
     (void)madvise(bytes_of(first).data(), pages * page_4k.bytes(), MADV_DONTNEED);
     statistics_.released += held;
     return held;
+}
+
+void ResidentPages::start_over() {
+    std::lock_guard const lock{mutex_};
+    for (std::uint64_t page = 0; page < places_.size(); ++page)
+        if (swapped(page)) swap_->forget(places_[page]);
+    places_.assign(places_.size(), never_touched);
+    resident_.assign(resident_.size(), false);
+    count_ = 0;
+    order_.clear();
+}
+
+std::vector<std::uint64_t> ResidentPages::swapped_pages() const {
+    std::lock_guard const lock{mutex_};
+    std::vector<std::uint64_t> pages;
+    for (std::uint64_t page = 0; page < places_.size(); ++page)
+        if (swapped(page)) pages.push_back(page);
+    return pages;
 }
 
 ReclaimStatistics ResidentPages::statistics() const {

@@ -60,6 +60,11 @@ class ResidentPages {
     /// The guest gives pages back: they read as zeros. How many held something.
     std::uint64_t release(std::uint64_t first, std::uint64_t pages);
 
+    /// No page has a frame, and all are as at first. The frames themselves are the caller's.
+    void start_over();
+    /// Numbers of the pages that are swapped, in ascending order.
+    [[nodiscard]] std::vector<std::uint64_t> swapped_pages() const;
+
     [[nodiscard]] ReclaimStatistics statistics() const;
 
   private:
@@ -67,6 +72,9 @@ class ResidentPages {
     std::span<std::byte> take_away(std::uint64_t page);
     void set_absent(std::uint64_t page);
     void forget_stale();
+    [[nodiscard]] bool swapped(std::uint64_t page) const {
+        return !resident_[page] && places_[page] != never_touched && places_[page] != all_zeros;
+    }
     [[nodiscard]] std::span<std::byte> bytes_of(std::uint64_t page) const;
 
     /// A page's place while it has no frame.

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -114,6 +115,7 @@ void FaultHandler::answer(std::uint64_t address, bool write) {
     std::uint64_t const window = source_.window * page_4k.bytes();
     std::uint64_t const begin = (address - base) / window * window;
     std::uint64_t const end = std::min<std::uint64_t>(begin + window, memory_.size());
+    std::lock_guard const lock{filling_};
     std::uint64_t const pages = bring_in(begin, end, write);
     statistics_.count(write, pages, read_ticks() - arrived);
 }
@@ -235,6 +237,24 @@ std::uint64_t* FaultHandler::compose(std::uint64_t page) {
 
 std::uint64_t FaultHandler::release(std::uint64_t first, std::uint64_t pages) {
     return resident_->release(first, pages);
+}
+
+void FaultHandler::start_over() {
+    std::lock_guard const lock{filling_};
+    if (madvise(memory_.data(), memory_.size(), MADV_DONTNEED) != 0)
+        throw SystemFailure{"can't give guest memory back", errno};
+    if (resident_) resident_->start_over();
+}
+
+std::vector<std::uint64_t> FaultHandler::pages_elsewhere() const {
+    std::vector<std::uint64_t> in_file;
+    for (auto const& part : source_.image)
+        for (std::uint64_t at = 0; at < part.bytes.size(); at += page_4k.bytes())
+            in_file.push_back((part.gpa + at) / page_4k.bytes());
+    if (!resident_) return in_file;
+    std::vector<std::uint64_t> all;
+    std::ranges::set_union(in_file, resident_->swapped_pages(), std::back_inserter(all));
+    return all;
 }
 
 std::optional<ReclaimStatistics> FaultHandler::reclaimed() const {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -55,6 +56,12 @@ class FaultHandler {
     /// where frames are limited.
     std::uint64_t release(std::uint64_t first, std::uint64_t pages);
 
+    /// The memory is as it was at first: for a guest that has been stopped.
+    void start_over();
+    /// In ascending order, numbers of pages that hold something and have no frame, without those
+    /// that PageSource::contents has.
+    [[nodiscard]] std::vector<std::uint64_t> pages_elsewhere() const;
+
     /// Ends the thread. To be called before statistics().
     void stop();
     [[nodiscard]] FaultStatistics const& statistics() const { return statistics_; }
@@ -81,6 +88,8 @@ class FaultHandler {
     /// A page that is put together, where pages come from different places.
     std::vector<std::byte> page_;
     FaultStatistics statistics_;
+    /// Held while pages are brought in: what was read of a page must still be so when it comes in.
+    std::mutex filling_;
     FileDescriptor stop_;
     std::thread thread_;
 };

@@ -102,6 +102,9 @@ struct Memory {
     std::map<std::string, std::uint64_t> promote = {};
 };
 
+/// Guests of which each has frames and a swap file of its own: what they have together.
+void add(Memory& all, Memory const& one);
+
 /// Every slot of the swap disk against all entries that name it.
 struct SlotAudit {
     struct Finding {

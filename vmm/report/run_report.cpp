@@ -125,7 +125,7 @@ void RunReport::add(record::GuestStop stop) {
 }
 
 void RunReport::add(record::Memory memory) {
-    if (memory_) throw MalformedRecord{"a second record \"memory\""};
+    if (memory_) return record::add(*memory_, memory);
     memory_ = std::move(memory);
 }
 void RunReport::add(record::Audit audit) { audits_.push_back(std::move(audit)); }
