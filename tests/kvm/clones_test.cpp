@@ -37,6 +37,20 @@ CommandResult twofold_command(std::vector<std::string> words) {
 
 } // namespace
 
+TEST_CASE(
+    "clones that there are no descriptors for are told by their numbers, and the others run") {
+    if (without_kvm()) return;
+    auto const run = run_command({{"/bin/sh", "-c",
+                                   "ulimit -n 40; exec \"$0\" run hello --engine kvm --memory 8M "
+                                   "--clones 20 --quiet",
+                                   TWOFOLD_COMMAND}});
+    INFO(run.out << run.err);
+    CHECK(run.status == 1);
+    CHECK(holds(run.out, {"[0] hello from hello\n", "[1] hello from hello\n"}));
+    CHECK(holds(run.err, {"[20] hello: load error: the clone could not be made", "ulimit -n"}));
+    CHECK_FALSE(holds(run.err, {"[1] "}));
+}
+
 TEST_CASE("under KVM clones of a launch run the whole guest, in one process or in several") {
     if (without_kvm()) return;
     for (std::string const as : {"threads", "processes"}) {

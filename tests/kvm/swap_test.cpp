@@ -182,6 +182,19 @@ TEST_CASE("a kernel's file is copied page by page when it is touched, and the sa
     CHECK(sources["zeros"] > 0);
 }
 
+TEST_CASE(
+    "a kernel is whole where huge pages come in with parts of it, whoever answers its faults") {
+    if (without_kvm_or_userfault()) return;
+    for (std::string const guest : {"hello", "clone"}) {
+        auto const by_kernel = run_guests({guest, "--engine", "kvm", "--host-page", "2m"});
+        auto const by_us =
+            run_guests({guest, "--engine", "kvm", "--host-page", "2m", "--lazy-by", "userfault"});
+        INFO(guest << by_us.dump());
+        CHECK(by_us["exit_status"] == 0);
+        CHECK(sorted_lines(by_us) == sorted_lines(by_kernel));
+    }
+}
+
 TEST_CASE("the swap file gives each page back as it was, and uses places again") {
     kvm::SwapFile swap{3 * page_bytes};
     auto const first = swap.store(page_of(1));

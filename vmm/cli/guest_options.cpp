@@ -87,7 +87,8 @@ void GuestOptionTexts::add_to(OptionList command) {
                         "Make N clones of the loaded guest before its first instruction, and run "
                         "all of them at the same time; each line that they print begins with the "
                         "guest's number [0]")
-            ->type_name("N");
+            ->type_name("N")
+            ->check(CLI::Range(0, 65'535));
     command
         .add_option("--ept-ad", accessed_dirty,
                     "Whether the processor sets accessed and dirty bits in EPT. With them on, a "

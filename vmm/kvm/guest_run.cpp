@@ -68,7 +68,8 @@ std::unique_ptr<GuestMachine> GuestRun::make_first(GuestPlan const& plan, Stopwa
         return guest;
     }
     auto guest = std::make_unique<GuestMachine>(plan, options_, identity(plan));
-    bool const leave = options_.lazy_by == LazyBy::userfault &&
+    // A huge page that comes in with a part of the file would have zeros in place of the rest.
+    bool const leave = options_.lazy_by == LazyBy::userfault && plan.host_page == page_4k &&
                        plan.populate == abi::Populate::lazy && !again(plan);
     auto const loaded = guest->load(plan, options_.board, leave);
     if (!loaded) {

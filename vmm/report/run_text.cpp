@@ -132,10 +132,15 @@ std::string launch_text(record::GuestStart const& start, bool kvm) {
     return text;
 }
 
+/// Several guests may have the same name.
+std::string stop_text_among_others(GuestReport const& guest, RunReport const& report,
+                                   Style const& style) {
+    std::string const number = report.guests().size() > 1 ? fmt::format("[{}] ", guest.number) : "";
+    return number + stop_text(guest, style);
+}
+
 std::string guest_text(GuestReport const& guest, RunReport const& report, Style const& style) {
-    // Several guests may have the same name.
-    std::string text = report.guests().size() > 1 ? fmt::format("[{}] ", guest.number) : "";
-    text += stop_text(guest, style);
+    std::string text = stop_text_among_others(guest, report, style);
     if (guest.start) text += "  " + launch_text(*guest.start, under_kvm(report)) + '\n';
     if (!guest.stop || !guest.stop->activity) return text;
 
@@ -203,7 +208,7 @@ std::string broken_off_text(RunReport const& report, Style const& style) {
     std::string text;
     for (auto const& guest : report.guests())
         if (!guest.stop || (guest.stop->reason != "exit" && guest.stop->code != 0))
-            text += stop_text(guest, style);
+            text += stop_text_among_others(guest, report, style);
     return text;
 }
 
