@@ -103,7 +103,8 @@ void GuestOptionTexts::add_to(OptionList command) {
                          "Let the guest change EPT entries that map its own memory, for one access "
                          "at a time, as the "
                          "kernel permissions does to see what the processor makes of each, and the "
-                         "sizes of its EPT pages, as the kernel layouts does");
+                         "sizes of its EPT pages, as the kernel layouts does; under KVM only the "
+                         "sizes of the host's pages");
     command.add_flag("--native", native, "Run the guest on the bare processor, without EPT");
     for (auto* const needs_ept : {host, when, copies, ahead, probes})
         command.get_option("--native")->excludes(needs_ept);

@@ -76,8 +76,8 @@ LaunchPlan LaunchOptions::plan() const {
             fmt::format("--dirty-log: {} needs EPT dirty bits; leave --ept-ad off out, "
                         "or take write-protection",
                         memory.dirty_log)};
-    if (how.ept_probes && on.engine != "bochs")
-        throw UsageError{"--ept-probes needs --engine bochs"};
+    if (how.ept_probes && on.engine != "bochs" && on.engine != "kvm")
+        throw UsageError{"--ept-probes needs --engine bochs, or for sizes of pages --engine kvm"};
     for (auto const& text : with) {
         std::istringstream stream{text};
         std::vector<std::string> words{std::istream_iterator<std::string>{stream}, {}};

@@ -80,9 +80,10 @@ GuestRam GuestRam::zeroed(std::uint64_t bytes, PageSize page, HostMemory kind) {
         return ram;
     }
     bool const huge = kind == HostMemory::thp;
-    auto mapping = Mapping::make(bytes + (huge ? page.bytes() : 0), read_write,
+    // Aligned for huge pages in any case: small ones may be joined later.
+    auto mapping = Mapping::make(bytes + page_2m.bytes(), read_write,
                                  without_reserve | MAP_ANONYMOUS, -1, "can't map guest memory");
-    auto const part = aligned_part(mapping, bytes, page);
+    auto const part = aligned_part(mapping, bytes, page_2m);
     // Fails where the kernel was built without huge pages, and then there is nothing to choose.
     (void)madvise(part.data(), part.size(), huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     return {std::move(mapping), part, page};

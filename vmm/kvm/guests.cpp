@@ -26,6 +26,7 @@ GuestPlan without_file(GuestPlan const& plan) {
             .guest_page = plan.guest_page,
             .host_page = plan.host_page,
             .populate = plan.populate,
+            .ept_probes = plan.ept_probes,
             .report_tables = plan.report_tables};
 }
 
@@ -181,6 +182,7 @@ MemoryCalls& Guests::memory_calls(GuestMachine& guest) {
             .stands_still = guest.machine->processors.size() == 1,
             .has_fault_handler = guest.faults != nullptr,
             .is_logged = guest.dirty_log.has_value(),
+            .may_resize = plan_.ept_probes,
             .merger = merger_.get(),
             .report = [this](std::string line) { outbox_.put_report(std::move(line)); }});
     return *guest.memory_calls;

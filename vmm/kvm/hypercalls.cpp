@@ -108,6 +108,7 @@ std::optional<Stop> Hypercalls::answer() {
     case abi::Hypercall::merge:
     case abi::Hypercall::working_set:
     case abi::Hypercall::leaves:
+    case abi::Hypercall::resize_pages:
         registers.rax = services_.on_memory(static_cast<abi::Hypercall>(registers.rax), registers,
                                             processor_.special_registers());
         break;

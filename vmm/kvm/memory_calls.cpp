@@ -2,6 +2,7 @@
 
 #include "kvm/guest_records.hpp"
 #include "kvm/host_leaves.hpp"
+#include "kvm/host_page_size.hpp"
 #include "system/failure.hpp"
 
 #include <algorithm>
@@ -30,6 +31,7 @@ std::uint64_t MemoryCalls::answer(abi::Hypercall call, kvm_regs const& registers
         case abi::Hypercall::merge: return merge(Gpa{registers.rdi}, registers.rsi, registers.rcx);
         case abi::Hypercall::working_set: return working_set();
         case abi::Hypercall::leaves: return leaves(registers.rdi);
+        case abi::Hypercall::resize_pages: return resize(Gpa{registers.rdi}, registers.rsi);
         default: return refusal(abi::HypercallError::unknown_number);
         }
     } catch (Failure const&) {
@@ -87,6 +89,19 @@ std::uint64_t MemoryCalls::working_set() {
     if (!pages) return refusal(abi::HypercallError::not_allowed);
     parts_.report(working_set_record(parts_.guest, *pages));
     return *pages;
+}
+
+std::uint64_t MemoryCalls::resize(Gpa gpa, std::uint64_t shift) const {
+    bool const can_resize = parts_.may_resize && parts_.stands_still && !parts_.has_fault_handler;
+    if (!can_resize) return refusal(abi::HypercallError::not_allowed);
+    auto const memory = parts_.ram.bytes();
+    if (gpa.value() >= memory.size() || (shift != page_4k.shift() && shift != page_2m.shift()))
+        return refusal(abi::HypercallError::bad_argument);
+    auto const outcome = shift == page_4k.shift() ? split_host_page(memory, gpa.value())
+                                                  : join_host_pages(memory, gpa.value());
+    if (outcome == ResizeOutcome::done) return 0;
+    return refusal(outcome == ResizeOutcome::not_whole ? abi::HypercallError::bad_argument
+                                                       : abi::HypercallError::not_allowed);
 }
 
 /// Of the host's page tables: KVM maps no page by a larger leaf than Linux does.

@@ -29,6 +29,8 @@ class MemoryCalls {
         bool has_fault_handler;
         /// The launch keeps a log of what the guest writes: it can keep none of its own.
         bool is_logged;
+        /// The launch lets the guest choose its memory's page sizes.
+        bool may_resize;
         /// Nothing, where the launch does not allow pages to be merged.
         PageMerger* merger;
         std::function<void(std::string line)> report;
@@ -53,6 +55,7 @@ class MemoryCalls {
     std::uint64_t collect_dirty(Gva to, std::uint64_t words, kvm_sregs const& special);
     std::uint64_t merge(Gpa first, std::uint64_t pages, std::uint64_t only_count);
     std::uint64_t working_set();
+    [[nodiscard]] std::uint64_t resize(Gpa gpa, std::uint64_t shift) const;
     [[nodiscard]] std::uint64_t leaves(std::uint64_t gpa_and_level) const;
     void stop_watching() { watch_.reset(); }
     void forget_merged(std::uint64_t first, std::uint64_t pages);
