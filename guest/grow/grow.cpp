@@ -3,6 +3,7 @@
 //
 //   --blocks N   how many (2)
 //   --large N    so many of them are waited for (all)
+//   --words N    how many words of each page it fills, a power of two (512, which is all)
 //   --split      all memory is mapped by large pages to begin with, and a dirty log splits them
 //   --execute    executes from a page of the first one
 #include "guest/kit/hypercall.hpp"
@@ -28,6 +29,7 @@ constexpr std::uint64_t all_blocks = ~std::uint64_t{0};
 struct Wanted {
     std::uint64_t blocks = 2;
     std::uint64_t large = all_blocks;
+    std::uint64_t words = FilledPages::words_of_page;
     bool split = false;
     bool execute = false;
 };
@@ -36,6 +38,7 @@ Wanted wanted_by(Arguments arguments) {
     Wanted wanted;
     read_options(arguments, {{"--blocks", wanted.blocks},
                              {"--large", wanted.large},
+                             {"--words", wanted.words},
                              {"--split", wanted.split},
                              {"--execute", wanted.execute}});
     return wanted;
@@ -55,7 +58,8 @@ void print_leaves(std::string_view when) {
 class Growth {
   public:
     Growth(Wanted const& wanted, Gpa first)
-        : wanted_(wanted), pages_(first, wanted.blocks * page_2m.frames(), own_number()) {}
+        : wanted_(wanted),
+          pages_(first, wanted.blocks * page_2m.frames(), own_number(), wanted.words) {}
 
     int run() {
         // What printing touches is there by then.
@@ -117,6 +121,11 @@ class Growth {
 
 int run_kernel(Arguments arguments) {
     Wanted const wanted = wanted_by(arguments);
+    if (!FilledPages::can_fill(wanted.words)) {
+        print(arguments[0], ": --words ", wanted.words, " is no power of two up to ",
+              FilledPages::words_of_page, '\n');
+        return exit_usage;
+    }
     auto const first = allocate_pages(wanted.blocks * page_2m.frames(), page_2m.bytes());
     if (!first || wanted.blocks == 0) {
         print("no memory for ", wanted.blocks, " blocks of 2 MiB\n");

@@ -10,16 +10,24 @@ namespace twofold::guest {
 
 class FilledPages {
   public:
+    static constexpr std::uint64_t words_of_page = page_4k.bytes() / sizeof(std::uint64_t);
+
     /// `owner`: different for guests whose pages must not be mistaken for each other's.
-    FilledPages(Gpa first, std::uint64_t count, std::uint64_t owner)
-        : first_(first), count_(count), owner_(owner) {}
+    /// Whether the words filled of a page lie at even distances.
+    static constexpr bool can_fill(std::uint64_t words) {
+        return words != 0 && (words & (words - 1)) == 0 && words <= words_of_page;
+    }
+    /// `words`: how many of each page, such that can_fill() is true; the first one among them.
+    FilledPages(Gpa first, std::uint64_t count, std::uint64_t owner,
+                std::uint64_t words = words_of_page)
+        : first_(first), count_(count), owner_(owner), stride_(words_of_page / words) {}
 
     [[nodiscard]] std::uint64_t count() const { return count_; }
     [[nodiscard]] Gpa at(std::uint64_t page) const { return first_ + page * page_4k.bytes(); }
 
     void fill(std::uint64_t page, std::uint64_t pass) {
         std::uint64_t word = first_word(page, pass);
-        for (std::uint64_t i = 0; i < words; ++i, word += step)
+        for (std::uint64_t i = 0; i < words_of_page; i += stride_, word += step)
             words_of(page)[i] = word;
     }
     /// The gpa of the first word that fill() has not left so.
@@ -32,7 +40,6 @@ class FilledPages {
     }
 
   private:
-    static constexpr std::uint64_t words = page_4k.bytes() / sizeof(std::uint64_t);
     /// Odd, so that no word of a page comes twice.
     static constexpr std::uint64_t step = 0x9e37'79b9'7f4a'7c15;
 
@@ -41,7 +48,7 @@ class FilledPages {
     }
     [[nodiscard]] std::optional<Gpa> unlike(std::uint64_t page, std::uint64_t word,
                                             std::uint64_t by) const {
-        for (std::uint64_t i = 0; i < words; ++i, word += by)
+        for (std::uint64_t i = 0; i < words_of_page; i += stride_, word += by)
             if (words_of(page)[i] != word) return at(page) + i * sizeof word;
         return std::nullopt;
     }
@@ -52,6 +59,7 @@ class FilledPages {
     Gpa first_;
     std::uint64_t count_;
     std::uint64_t owner_;
+    std::uint64_t stride_;
 };
 
 } // namespace twofold::guest

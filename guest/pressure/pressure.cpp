@@ -1,18 +1,17 @@
 // Uses much memory and trusts none of it: fills pages, overwrites them in an order without pattern,
-// and verifies each word of each page before and at the end. What it gives back must read as zeros.
+// and verifies each word before and at the end. What it gives back must read as zeros.
 //
 //   --pages N    how many pages (1024)
 //   --passes N   how often all of them are verified and overwritten (1)
 //   --release N  how many of them it gives back after each pass (0)
 //   --cold N     how many of them it writes once, and verifies at the end only (0)
+//   --words N    how many words of each page it fills, a power of two (512, which is all)
 //   --seed N     decides about the order (1)
 #include "guest/kit/hypercall.hpp"
 #include "guest/kit/kernel.hpp"
 #include "guest/kit/options.hpp"
 #include "guest/pressure/filled_pages.hpp"
 #include "guest/touch/page_order.hpp"
-
-#include <algorithm>
 
 namespace twofold::guest {
 
@@ -28,6 +27,7 @@ struct PressureJob {
     std::uint64_t passes = 1;
     std::uint64_t release = 0;
     std::uint64_t cold = 0;
+    std::uint64_t words = FilledPages::words_of_page;
     std::uint64_t seed = 1;
 };
 
@@ -37,6 +37,7 @@ PressureJob read_job(Arguments arguments) {
                              {"--passes", job.passes},
                              {"--release", job.release},
                              {"--cold", job.cold},
+                             {"--words", job.words},
                              {"--seed", job.seed}});
     return job;
 }
@@ -102,7 +103,12 @@ int run_kernel(Arguments arguments) {
               '\n');
         return exit_usage;
     }
-    FilledPages pages{*first, job.pages, own_number()};
+    if (!FilledPages::can_fill(job.words)) {
+        print(arguments[0], ": --words ", job.words, " is no power of two up to ",
+              FilledPages::words_of_page, '\n');
+        return exit_usage;
+    }
+    FilledPages pages{*first, job.pages, own_number(), job.words};
     return run_job(job, pages);
 }
 

@@ -213,4 +213,14 @@ TEST_CASE("what may be promised is what memory and swap hold, or a stated part o
     CHECK(has(refused["console"], "no clone: over-committed"));
 }
 
+TEST_CASE("pages are filled by a power of two of words, up to all of them") {
+    for (std::string const kernel : {"pressure", "grow"}) {
+        for (std::string const words : {"0", "3", "1024"}) {
+            auto const run = run_guests({kernel, "--", "--words", words});
+            CHECK(stop_of(run, 0)["code"] == 2);
+            CHECK(has(run["console"], "--words " + words + " is no power of two up to 512"));
+        }
+    }
+}
+
 } // namespace pressure_test

@@ -36,7 +36,7 @@ bool without_kvm_or_userfault() {
 nlohmann::json run_pressed(std::vector<std::string> options) {
     options.insert(options.begin(), {"pressure", "--engine", "kvm", "--memory", "8M", "--lazy-by",
                                      "userfault", "--frames-limit", "2M"});
-    options.insert(options.end(), {"--", "--pages", "640", "--release", "100"});
+    options.insert(options.end(), {"--", "--pages", "640", "--words", "8", "--release", "100"});
     return run_guests(options);
 }
 

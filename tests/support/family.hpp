@@ -53,14 +53,15 @@ inline std::vector<std::string> const many_clones{"--pages",  "32", "--steps", "
 inline std::vector<std::string> const deep_clones{"--pages",  "32", "--steps", "800",
                                                   "--clones", "1",  "--depth", "3"};
 
+/// A few words of each page, for the kernel of a host without VT-x emulates ring 0 one by one.
 inline std::vector<Same> const all_same{
     {"hello", {}, {"x", "--exit", "3"}},
     {"walk"},
     {.kernel = "layouts", .walks_the_same = false},
     {"board"},
     {"disk"},
-    {"pressure", {}, {"--pages", "64"}},
-    {"pressure", {}, {"--pages", "64", "--passes", "2", "--release", "16"}},
+    {"pressure", {}, {"--pages", "64", "--words", "8"}},
+    {"pressure", {}, {"--pages", "64", "--words", "8", "--passes", "2", "--release", "16"}},
     {"clone", {}, {"--number", "0"}},
     {"memory", {}, {"nothing"}},
     {"memory", {}, {"frames", "--clones", "2", "--pages", "4"}},
@@ -89,7 +90,7 @@ inline std::vector<Same> const all_same{
     {"dirty", {}, {"--means", "2", "--rounds", "2"}},
     {"dirty", {}, {"--means", "3", "--rounds", "2"}},
     {"hot"},
-    {"twins", {"--merge", "offered"}, {"--alone"}},
+    {"twins", {"--merge", "offered"}, {"--alone", "--rounds", "1"}},
     {"twins"},
     {"scenario", {}, {"--pages", "32", "--steps", "1000", "--clones", "0"}},
     // Only the first makes clones, or each makes one: so their numbers, which decide about what
@@ -97,7 +98,7 @@ inline std::vector<Same> const all_same{
     {"scenario", {}, many_clones, Console::same_lines, true, held_by_clones},
     {"scenario", {}, deep_clones, Console::same_lines, true, held_by_clones},
     // How many small leaves there are is of what the firmware and the loader touched.
-    {"grow", {}, {"--blocks", "1", "--large", "0"}, Console::same_but_for_numbers},
+    {"grow", {}, {"--blocks", "1", "--large", "0", "--words", "8"}, Console::same_but_for_numbers},
     {.kernel = "exits", .console = Console::same_but_for_numbers, .by_engine = vmcall_figure},
     {"touch", {}, {"--pages", "64", "--passes", "2"}, Console::same_but_for_numbers},
 };
