@@ -1,6 +1,5 @@
 #include "debug/gdb_registers.hpp"
-#include "debug/gdb_session.hpp"
-#include "support/fake_debug_target.hpp"
+#include "support/gdb_conversation.hpp"
 #include "tests/catch.hpp"
 
 #include <fmt/format.h>
@@ -12,37 +11,6 @@ namespace gdb_session_test {
 using namespace twofold;
 using namespace twofold::test;
 using namespace twofold::vmm;
-
-namespace {
-
-/// A debugger that has asked for no acknowledgements.
-struct Conversation {
-    FakeDebugTarget target{looping_program()};
-    GdbSession session{target};
-
-    Conversation() {
-        session.receive(frame_gdb_packet("QStartNoAckMode"));
-        (void)session.take_output();
-    }
-    /// The payload of the answer, or several of them one after another; stops are told.
-    std::string ask(std::string_view packet) {
-        session.receive(frame_gdb_packet(packet));
-        if (session.state() == GdbSession::State::running && !target.running())
-            session.target_stopped();
-        return payloads(session.take_output());
-    }
-    static std::string payloads(std::string const& output) {
-        std::string all;
-        GdbPacketReader reader{[&](GdbPacketReader::Event event, std::string const& payload) {
-            REQUIRE(event == GdbPacketReader::Event::packet);
-            all += payload;
-        }};
-        reader.feed(output);
-        return all;
-    }
-};
-
-} // namespace
 
 TEST_CASE("packets are acknowledged until the debugger asks for none") {
     FakeDebugTarget target{looping_program()};
@@ -63,25 +31,30 @@ TEST_CASE("registers are read and written one by one and all at once") {
     Conversation gdb;
     CHECK(gdb.ask("p10") == "0000400000000000");
     CHECK(gdb.ask("P0=efcdab8967452301") == "OK");
-    CHECK(gdb.target.registers().general[0] == 0x0123'4567'89ab'cdef);
+    CHECK(gdb.target.first_registers().general[0] == 0x0123'4567'89ab'cdef);
     std::string const all = gdb.ask("g");
     CHECK(all.substr(0, 16) == "efcdab8967452301");
     CHECK(all.substr(16 * 16, 16) == "0000400000000000");
     CHECK(gdb.ask("G" + std::string(16, '1') + all.substr(16)) == "OK");
-    CHECK(gdb.target.registers().general[0] == 0x1111'1111'1111'1111);
-    CHECK(gdb.target.registers().rip == 0x40'0000);
-    // st0 is not told.
-    CHECK(gdb.ask("p18") == std::string(20, 'x'));
+    CHECK(gdb.target.first_registers().general[0] == 0x1111'1111'1111'1111);
+    CHECK(gdb.target.first_registers().rip == 0x40'0000);
+    // GDB's numbers of st0, xmm0 and mxcsr.
+    CHECK(gdb.ask("P18=01020304050607080910") == "OK");
+    CHECK(gdb.target.first_registers().x87[0][9] == 0x10);
+    CHECK(gdb.ask("P28=000102030405060708090a0b0c0d0e0f") == "OK");
+    CHECK(gdb.target.first_registers().xmm[0][15] == 0x0f);
+    CHECK(gdb.ask("P38=801f0000") == "OK");
+    CHECK(gdb.target.first_registers().mxcsr == 0x1f80);
 }
 
 TEST_CASE(
     "registers that do not exist, or values that do not fit, are refused and change nothing") {
     Conversation gdb;
-    auto const before = gdb.target.registers();
+    auto const before = gdb.target.first_registers();
     for (char const* const packet :
          {"p", "pzz", "p100", "P0=12", "P0", "Pff=00", "G00", "P0=zz00000000000000"})
         CHECK(gdb.ask(packet) == "E01");
-    CHECK(gdb.target.registers() == before);
+    CHECK(gdb.target.first_registers() == before);
 }
 
 TEST_CASE("memory is read and written by gva, across pages") {
@@ -129,34 +102,51 @@ TEST_CASE("a step is one instruction, and continuing stops at a breakpoint of ei
     for (char const* const kind : {"0", "1"}) {
         Conversation gdb;
         CHECK(gdb.ask("s") == "T05thread:1;");
-        CHECK(gdb.target.registers().rip == 0x40'0001);
+        CHECK(gdb.target.first_registers().rip == 0x40'0001);
         CHECK(gdb.ask("vCont;s:1;c") == "T05thread:1;");
-        CHECK(gdb.target.registers().rip == 0x40'0003);
+        CHECK(gdb.target.first_registers().rip == 0x40'0003);
         CHECK(gdb.ask(std::string{"Z"} + kind + ",400005,1") == "OK");
         CHECK(gdb.ask("vCont;c") == "T05thread:1;");
-        CHECK(gdb.target.registers().rip == 0x40'0005);
-        CHECK(gdb.target.registers().general[0] == 2);
+        CHECK(gdb.target.first_registers().rip == 0x40'0005);
+        CHECK(gdb.target.first_registers().general[0] == 2);
         CHECK(gdb.ask(std::string{"z"} + kind + ",400005,1") == "OK");
-        CHECK(gdb.target.breakpoints() == 0);
+        CHECK(gdb.target.breakpoints().empty());
     }
 }
 
 TEST_CASE("continuing at an address starts there") {
     Conversation gdb;
     CHECK(gdb.ask("s400005") == "T05thread:1;");
-    CHECK(gdb.target.registers().rip == 0x40'0006);
+    CHECK(gdb.target.first_registers().rip == 0x40'0006);
 }
 
 TEST_CASE("a breakpoint that is set twice is one, and more than the target has are refused") {
     Conversation gdb;
     CHECK(gdb.ask("Z1,400001,1") == "OK");
     CHECK(gdb.ask("Z1,400001,1") == "OK");
-    CHECK(gdb.target.breakpoints() == 1);
+    CHECK(gdb.target.breakpoints().size() == 1);
     for (char const* const packet : {"Z1,1,1", "Z1,2,1", "Z1,3,1"})
         CHECK(gdb.ask(packet) == "OK");
     CHECK(gdb.ask("Z1,4,1") == "E0e");
-    CHECK(gdb.ask("Z2,4,1").empty());
     CHECK(gdb.ask("Z0") == "E01");
+}
+
+TEST_CASE("data is watched for writes and for accesses, as many bytes as asked for") {
+    Conversation gdb;
+    CHECK(gdb.ask("Z2,401000,8") == "OK");
+    CHECK(gdb.ask("Z4,401010,2") == "OK");
+    CHECK(gdb.target.breakpoints().contains({BreakpointKind::write, Gva{0x401000}, 8}));
+    CHECK(gdb.target.breakpoints().contains({BreakpointKind::access, Gva{0x401010}, 2}));
+    CHECK(gdb.ask("z2,401000,8") == "OK");
+    CHECK(gdb.target.breakpoints().size() == 1);
+    // Nothing is no watchpoint, and x86 has none for reads alone.
+    CHECK(gdb.ask("Z2,401000,0") == "E01");
+    CHECK(gdb.ask("Z3,401000,1").empty());
+
+    Conversation emulated;
+    emulated.target.cannot_watch();
+    CHECK(emulated.ask("Z2,401000,8") == "E." + std::string{no_watchpoints});
+    CHECK(emulated.target.breakpoints().empty());
 }
 
 TEST_CASE("a target that runs stops by Ctrl-C, and answers nothing before") {
@@ -191,7 +181,7 @@ TEST_CASE("detaching takes the breakpoints away and lets the target run") {
     CHECK(gdb.ask("Z0,400003,1") == "OK");
     CHECK(gdb.ask("D") == "OK");
     CHECK(gdb.session.state() == GdbSession::State::detached);
-    CHECK(gdb.target.breakpoints() == 0);
+    CHECK(gdb.target.breakpoints().empty());
     CHECK(gdb.target.running());
 }
 

@@ -41,7 +41,7 @@ TEST_CASE("gdb reads and writes registers and memory, steps, and stops at breakp
               "Breakpoint 2, ", "$4 = 0x400006", "$5 = 0x80000001", "$6 = 0x1234",
               "0x04\t0x03\t0x02\t0x01", "Cannot access memory at address 0x900000"})
             CHECK(text.find(line) != std::string::npos);
-        CHECK(target.breakpoints() == 0);
+        CHECK(target.breakpoints().empty());
         CHECK(target.killed());
     }
 }
@@ -77,7 +77,7 @@ TEST_CASE("a debugger that is gone lets the target run") {
             directory.file("out").string()};
     REQUIRE(gdb.spawned());
     CHECK(server.serve(target) == GdbSession::State::detached);
-    CHECK(target.breakpoints() == 0);
+    CHECK(target.breakpoints().empty());
     CHECK(target.running());
 }
 
@@ -96,7 +96,7 @@ TEST_CASE(
         gdb.kill();
     }};
     CHECK(server.serve(target) == GdbSession::State::detached);
-    CHECK(target.breakpoints() == 0);
+    CHECK(target.breakpoints().empty());
     CHECK_FALSE(target.touched_in_motion());
     CHECK(target.running());
 }

@@ -4,6 +4,7 @@
 #include "tests/support/command.hpp"
 #include "tests/support/failure_text.hpp"
 #include "tests/support/rig.hpp"
+#include "tests/support/rig_debugger.hpp"
 #include "tests/support/without_kvm.hpp"
 
 #include <nlohmann/json.hpp>
@@ -16,7 +17,7 @@ using namespace twofold::test;
 
 namespace {
 
-constexpr char const* commands = R"(
+std::string const commands = R"(
 part doctor twofold doctor
 part hello twofold run hello --engine kvm --quiet -- world --exit 7
 part auto twofold run hello --engine auto --quiet -- world --exit 7
@@ -69,7 +70,9 @@ CommandResult in_bochs(std::vector<std::string> words) {
 } // namespace
 
 TEST_CASE("over emulated EPT: guests, lazy memory, snapshots and figures are what they must be") {
-    auto const parts = parts_in_rig(commands, TWOFOLD_RIG_BUILD "/tests/spoil_snapshot");
+    auto const parts =
+        parts_in_rig(commands + rig_debugger_commands(), TWOFOLD_RIG_BUILD "/tests/spoil_snapshot");
+    check_rig_debugger(parts.at("debugger").out);
     CHECK(parts.at("doctor").out.find("by VT-x with EPT") != std::string::npos);
 
     // The same console and status as over our own hypervisor.

@@ -1,5 +1,5 @@
-// A target for the debugger's stub: a memory image behind the first page tables of a guest, and a
-// processor that knows six instructions.
+// A target for the debugger's stub: a memory image behind the first page tables of a guest, and
+// processors that know six instructions.
 #pragma once
 
 #include "debug/debug_target.hpp"
@@ -13,69 +13,91 @@
 #include <atomic>
 #include <cstring>
 #include <set>
-#include <utility>
+#include <string>
 #include <vector>
 
 namespace twofold::test {
 
 /// nop, inc eax, jmp short, int3, hlt and ud2 (its first byte) are what it executes; hlt ends it
 /// with the status in RDI, ud2 is a fault. A jump to itself runs until it is interrupted.
+/// Processors that run do so in turns of one instruction.
 class FakeDebugTarget : public vmm::DebugTarget {
   public:
     static constexpr std::uint64_t memory_bytes = 8 << 20;
     static constexpr Gva code{0x40'0000};
 
-    explicit FakeDebugTarget(std::vector<std::byte> const& program)
-        : memory_(memory_bytes), pipe_(vmm::Pipe::make()) {
+    explicit FakeDebugTarget(std::vector<std::byte> const& program, unsigned processors = 1)
+        : memory_(memory_bytes), pipe_(vmm::Pipe::make()), registers_(processors) {
         auto const file = ElfFile{{{code.value(), program, 0x3000}}}.bytes();
         auto const layout = load_guest(file, {.memory_bytes = memory_bytes}, memory_);
-        registers_.rip = layout->entry.value();
-        registers_.cr0 = cr0::protection_enable | cr0::paging;
-        registers_.cr3 = layout->cr3.value();
-        registers_.cr4 = cr4::physical_address_extension;
-        registers_.efer = efer::long_mode_enable | efer::long_mode_active;
-        registers_.selectors = {0x08, 0x10, 0x10, 0x10, 0x10, 0x10};
+        for (auto& registers : registers_) {
+            registers.rip = layout->entry.value();
+            registers.cr0 = cr0::protection_enable | cr0::paging;
+            registers.cr3 = layout->cr3.value();
+            registers.cr4 = cr4::physical_address_extension;
+            registers.efer = efer::long_mode_enable | efer::long_mode_active;
+            registers.selectors = {0x08, 0x10, 0x10, 0x10, 0x10, 0x10};
+        }
     }
 
-    vmm::DebugRegisters registers() override { return registers_; }
-    bool set_registers(vmm::DebugRegisters const& registers) override {
-        registers_ = registers;
+    [[nodiscard]] unsigned processors() const override {
+        return static_cast<unsigned>(registers_.size());
+    }
+    std::string processor_text(unsigned processor) override {
+        return "fake " + std::to_string(processor);
+    }
+    vmm::DebugRegisters registers(unsigned processor) override { return registers_[processor]; }
+    [[nodiscard]] vmm::DebugRegisters const& first_registers() const { return registers_.front(); }
+    bool set_registers(unsigned processor, vmm::DebugRegisters const& registers) override {
+        registers_[processor] = registers;
         return true;
     }
-    std::size_t read_memory(Gva gva, std::span<std::byte> to) override {
-        return access(gva, to.size(), [&](Gpa gpa, std::uint64_t first, std::uint64_t bytes) {
-            return memory_.read(gpa, to.subspan(first, bytes)).has_value();
-        });
+    std::size_t read_memory(unsigned processor, Gva gva, std::span<std::byte> to) override {
+        return access(processor, gva, to.size(),
+                      [&](Gpa gpa, std::uint64_t first, std::uint64_t bytes) {
+                          return memory_.read(gpa, to.subspan(first, bytes)).has_value();
+                      });
     }
-    std::size_t write_memory(Gva gva, std::span<std::byte const> from) override {
-        return access(gva, from.size(), [&](Gpa gpa, std::uint64_t first, std::uint64_t bytes) {
-            return memory_.write(gpa, from.subspan(first, bytes)).has_value();
-        });
+    std::size_t write_memory(unsigned processor, Gva gva,
+                             std::span<std::byte const> from) override {
+        return access(processor, gva, from.size(),
+                      [&](Gpa gpa, std::uint64_t first, std::uint64_t bytes) {
+                          return memory_.write(gpa, from.subspan(first, bytes)).has_value();
+                      });
     }
-    bool set_breakpoint(vmm::BreakpointKind kind, Gva gva) override {
+    [[nodiscard]] bool can_watch() const override { return watches_; }
+    void cannot_watch() { watches_ = false; }
+    bool set_breakpoint(unsigned, vmm::Breakpoint const& breakpoint) override {
         // As many as a processor has.
-        if (kind == vmm::BreakpointKind::hardware && breakpoints_.size() >= 4) return false;
-        breakpoints_.insert({kind, gva});
+        if (breakpoint.kind != vmm::BreakpointKind::software && breakpoints_.size() >= 4)
+            return false;
+        breakpoints_.insert(breakpoint);
         return true;
     }
-    bool remove_breakpoint(vmm::BreakpointKind kind, Gva gva) override {
+    bool remove_breakpoint(vmm::Breakpoint const& breakpoint) override {
         if (running_) touched_in_motion_ = true;
-        return breakpoints_.erase({kind, gva}) == 1;
+        return breakpoints_.erase(breakpoint) == 1;
     }
-    void resume(vmm::ResumeKind kind) override {
-        using enum vmm::DebugStop::Reason;
-        do {
-            std::byte instruction[2]{};
-            (void)read_memory(Gva{registers_.rip}, instruction);
-            if (auto const reason = execute(instruction)) return stop(*reason);
-            if (running_) return;
-            if (kind == vmm::ResumeKind::step) return stop(trap);
-        } while (!at_breakpoint());
-        stop(trap);
+    void resume(std::span<vmm::ResumeKind const> kinds) override {
+        for (bool one_moves = true; one_moves;) {
+            one_moves = false;
+            for (unsigned n = 0; n < kinds.size(); ++n) {
+                if (kinds[n] == vmm::ResumeKind::stay) continue;
+                std::uint64_t const before = registers_[n].rip;
+                if (auto const stop = move(n, kinds[n])) return report(*stop);
+                one_moves = one_moves || registers_[n].rip != before;
+            }
+        }
+        running_ = true;
+    }
+    void let_go() override {
+        if (running_) touched_in_motion_ = true;
+        breakpoints_.clear();
+        resume(std::vector(registers_.size(), vmm::ResumeKind::run));
     }
     void interrupt() override {
         if (!running_.exchange(false)) return;
-        stop(vmm::DebugStop::Reason::interrupted);
+        report({vmm::DebugStop::Reason::interrupted});
     }
     [[nodiscard]] int stop_descriptor() const override { return pipe_.read_end.get(); }
     vmm::DebugStop take_stop() override {
@@ -88,7 +110,7 @@ class FakeDebugTarget : public vmm::DebugTarget {
     [[nodiscard]] bool killed() const { return killed_; }
     /// In a jump to itself.
     [[nodiscard]] bool running() const { return running_; }
-    [[nodiscard]] std::size_t breakpoints() const { return breakpoints_.size(); }
+    [[nodiscard]] std::set<vmm::Breakpoint> const& breakpoints() const { return breakpoints_; }
     /// A breakpoint was taken away while it ran, which engines can't have.
     [[nodiscard]] bool touched_in_motion() const { return touched_in_motion_; }
     [[nodiscard]] FlatGuestMemory& memory() { return memory_; }
@@ -107,51 +129,61 @@ class FakeDebugTarget : public vmm::DebugTarget {
     };
 
     template <class Action>
-    std::size_t access(Gva gva, std::uint64_t bytes, Action const& action) {
-        PagingRegisters const paging{registers_.cr0, registers_.cr3, registers_.cr4,
-                                     registers_.efer};
+    std::size_t access(unsigned processor, Gva gva, std::uint64_t bytes, Action const& action) {
+        auto const& registers = registers_[processor];
+        PagingRegisters const paging{registers.cr0, registers.cr3, registers.cr4, registers.efer};
         Tables tables{memory_};
         return for_each_linear_page(paging, gva, bytes, tables, action);
     }
-    /// Why the processor stops, where it does.
-    std::optional<vmm::DebugStop::Reason> execute(std::span<std::byte const, 2> instruction) {
+    /// Executes one instruction. What the processor stops with, if it does.
+    std::optional<vmm::DebugStop> move(unsigned processor, vmm::ResumeKind kind) {
+        using enum vmm::DebugStop::Reason;
+        auto& registers = registers_[processor];
+        std::byte instruction[2]{};
+        (void)read_memory(processor, Gva{registers.rip}, instruction);
+        auto const status = static_cast<std::uint8_t>(registers.general[5]);
+        if (auto const reason = execute(registers, instruction))
+            return vmm::DebugStop{*reason, status, processor, {}};
+        if (kind == vmm::ResumeKind::step) return vmm::DebugStop{trap, 0, processor, {}};
+        for (auto const& breakpoint : breakpoints_)
+            if (!watches_data(breakpoint.kind) && breakpoint.gva.value() == registers.rip)
+                return vmm::DebugStop{trap, 0, processor, breakpoint};
+        return std::nullopt;
+    }
+    static std::optional<vmm::DebugStop::Reason>
+    execute(vmm::DebugRegisters& registers, std::span<std::byte const, 2> instruction) {
         using enum vmm::DebugStop::Reason;
         switch (std::to_integer<unsigned>(instruction[0])) {
-        case 0x90: registers_.rip += 1; return std::nullopt;
+        case 0x90: registers.rip += 1; return std::nullopt;
         case 0xff: // inc eax, of which the second byte is c0
-            registers_.general[0] += 1;
-            registers_.rip += 2;
+            registers.general[0] += 1;
+            registers.rip += 2;
             return std::nullopt;
         case 0xeb: {
             auto const distance = static_cast<std::int8_t>(instruction[1]);
-            registers_.rip += 2 + static_cast<std::uint64_t>(std::int64_t{distance});
-            running_ = distance == -2;
+            registers.rip += 2 + static_cast<std::uint64_t>(std::int64_t{distance});
             return std::nullopt;
         }
-        case 0xcc: registers_.rip += 1; return trap;
+        case 0xcc: registers.rip += 1; return trap;
         case 0xf4: return ended;
         default: return fault;
         }
     }
-    [[nodiscard]] bool at_breakpoint() const {
-        Gva const at{registers_.rip};
-        return breakpoints_.contains({vmm::BreakpointKind::software, at}) ||
-               breakpoints_.contains({vmm::BreakpointKind::hardware, at});
-    }
-    void stop(vmm::DebugStop::Reason reason) {
-        stop_ = {reason, static_cast<std::uint8_t>(registers_.general[5])};
+    void report(vmm::DebugStop const& stop) {
+        stop_ = stop;
         std::byte const signal{1};
         (void)vmm::write_all(pipe_.write_end.get(), {&signal, 1});
     }
 
     FlatGuestMemory memory_;
     vmm::Pipe pipe_;
-    vmm::DebugRegisters registers_;
-    std::set<std::pair<vmm::BreakpointKind, Gva>> breakpoints_;
+    std::vector<vmm::DebugRegisters> registers_;
+    std::set<vmm::Breakpoint> breakpoints_;
     vmm::DebugStop stop_{};
     std::atomic<bool> running_ = false;
     std::atomic<bool> killed_ = false;
     bool touched_in_motion_ = false;
+    bool watches_ = true;
 };
 
 /// nop, inc eax, inc eax, nop, jmp to itself.

@@ -4,20 +4,18 @@
 #include "debug/debug_target.hpp"
 
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 
 namespace twofold::vmm {
 
-/// Numbers: 0 to 23 as GDB fixes them for x86-64, then those of the x87 unit, then the rest.
+/// Numbers: as GDB fixes them for x86-64 up to those of SSE, then the rest.
 std::size_t gdb_register_count();
 
-/// The register as hexadecimal digits, its lowest byte first; x for each digit where the target
-/// does not tell. `number` is below gdb_register_count().
+/// The register as hexadecimal digits, its lowest byte first. `number` is below
+/// gdb_register_count().
 std::string gdb_register_value(DebugRegisters const& registers, std::size_t number);
-/// False when `hex` is not as long as the register, or not hexadecimal. What the target does not
-/// tell is not changed.
+/// False when `hex` is not as long as the register, or not hexadecimal.
 bool set_gdb_register(DebugRegisters& registers, std::size_t number, std::string_view hex);
 /// Hexadecimal digits of register `number`.
 std::size_t gdb_register_digits(std::size_t number);

@@ -2,10 +2,11 @@
 
 #include "debug/gdb_numbers.hpp"
 #include "debug/gdb_registers.hpp"
+#include "debug/gdb_threads.hpp"
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,23 +20,15 @@ constexpr std::string_view gdb_ok = "OK";
 constexpr std::string_view gdb_bad_request = "E01";
 /// EFAULT: nothing is mapped there.
 constexpr std::string_view gdb_bad_address = "E0e";
-/// There is one thread.
-constexpr std::string_view gdb_thread = "1";
-
-/// Of one thread; -1 are all of them, 0 is any.
-bool is_thread(std::string_view id) {
-    return id == "-1" || parse_hex(id) == 0 || parse_hex(id) == 1;
-}
-
-/// Signal numbers as GDB has them.
-std::string stop_reply_of(DebugStop const& stop) {
-    switch (stop.reason) {
-    case DebugStop::Reason::trap: return "T05thread:1;";
-    case DebugStop::Reason::interrupted: return "T02thread:1;";
-    case DebugStop::Reason::fault: return "T0bthread:1;";
-    case DebugStop::Reason::ended: return fmt::format("W{:02x}", stop.exit_status);
+std::optional<BreakpointKind> breakpoint_kind(char digit) {
+    switch (digit) {
+    case '0': return BreakpointKind::software;
+    case '1': return BreakpointKind::hardware;
+    case '2': return BreakpointKind::write;
+    case '4': return BreakpointKind::access;
+    // Z3 is for reads alone; told that there are none, GDB takes Z4 for them.
+    default: return std::nullopt;
     }
-    return {};
 }
 
 } // namespace
@@ -43,8 +36,7 @@ std::string stop_reply_of(DebugStop const& stop) {
 GdbSession::GdbSession(DebugTarget& target)
     : target_(target), reader_([this](GdbPacketReader::Event event, std::string const& packet) {
           handle(event, packet);
-      }),
-      stop_reply_("T05thread:1;") {}
+      }) {}
 
 void GdbSession::handle(GdbPacketReader::Event event, std::string const& packet) {
     using Event = GdbPacketReader::Event;
@@ -70,19 +62,14 @@ void GdbSession::reply(std::string_view payload) {
 }
 
 void GdbSession::target_stopped() {
-    DebugStop const stop = target_.take_stop();
-    state_ = stop.reason == DebugStop::Reason::ended ? State::ended : State::stopped;
-    stop_reply_ = stop_reply_of(stop);
-    reply(stop_reply_);
+    stop_ = target_.take_stop();
+    state_ = stop_.reason == DebugStop::Reason::ended ? State::ended : State::stopped;
+    processor_ = stop_.processor;
+    reply(gdb_stop_reply(stop_, names_breakpoints_));
 }
 
 void GdbSession::let_go() {
-    if (state_ == State::stopped) {
-        for (auto const& [kind, gva] : breakpoints_)
-            (void)target_.remove_breakpoint(kind, gva);
-        breakpoints_.clear();
-        target_.resume(ResumeKind::run);
-    }
+    if (state_ == State::stopped) target_.let_go();
     state_ = State::detached;
 }
 
@@ -102,7 +89,9 @@ void GdbSession::obey(std::string_view packet) {
         reply(gdb_ok);
         acknowledge_ = false;
     } else if (packet.starts_with("vCont;")) {
-        resume_by_vcont(packet.substr(6));
+        auto const kinds = parse_vcont(packet.substr(6), target_.processors());
+        if (!kinds) return reply(gdb_bad_request);
+        resume(*kinds);
     } else if (packet.starts_with("c") || packet.starts_with("s")) {
         resume(packet[0] == 's' ? ResumeKind::step : ResumeKind::run, packet.substr(1));
     } else if (packet.starts_with("C") || packet.starts_with("S")) {
@@ -118,8 +107,8 @@ std::string GdbSession::answer(std::string_view packet) {
     if (packet.empty()) return {};
     std::string_view const rest = packet.substr(1);
     switch (packet[0]) {
-    case '?': return stop_reply_;
-    case 'g': return gdb_all_registers(target_.registers());
+    case '?': return gdb_stop_reply(stop_, names_breakpoints_);
+    case 'g': return gdb_all_registers(target_.registers(processor_));
     case 'G': return write_all_registers(rest);
     case 'p': return read_register(rest);
     case 'P': return write_register(rest);
@@ -128,12 +117,9 @@ std::string GdbSession::answer(std::string_view packet) {
     case 'X': return write_memory(rest, true);
     case 'Z':
     case 'z': return change_breakpoint(packet);
-    // Hg and Hc: the thread that the packets to come are about.
-    case 'H':
-        return std::string{is_thread(packet.substr(std::min<std::size_t>(2, packet.size())))
-                               ? gdb_ok
-                               : gdb_bad_request};
-    case 'T': return std::string{is_thread(rest) ? gdb_ok : gdb_bad_request};
+    case 'H': return choose_thread(rest);
+    case 'T':
+        return std::string{parse_gdb_thread(rest, target_.processors()) ? gdb_ok : gdb_bad_request};
     case 'q': return answer_query(rest);
     case 'v': return packet == "vCont?" ? "vCont;c;C;s;S" : "";
     // An empty answer says that the packet is not supported.
@@ -144,16 +130,43 @@ std::string GdbSession::answer(std::string_view packet) {
 std::string GdbSession::answer_query(std::string_view packet) {
     constexpr std::string_view features = "Xfer:features:read:target.xml:";
     if (packet.starts_with("Supported")) {
-        return fmt::format("PacketSize={:x};QStartNoAckMode+;qXfer:features:read+;vContSupported+",
+        names_breakpoints_ = packet.find("swbreak+") != std::string_view::npos &&
+                             packet.find("hwbreak+") != std::string_view::npos;
+        return fmt::format("PacketSize={:x};QStartNoAckMode+;qXfer:features:read+;vContSupported+;"
+                           "swbreak+;hwbreak+",
                            GdbPacketReader::most_packet_bytes);
     }
     if (packet.starts_with(features)) return answer_features(packet.substr(features.size()));
-    if (packet == "C") return fmt::format("QC{}", gdb_thread);
-    if (packet == "fThreadInfo") return fmt::format("m{}", gdb_thread);
+    if (packet == "C") return fmt::format("QC{:x}", processor_ + 1);
+    if (packet == "fThreadInfo") return all_threads();
     if (packet == "sThreadInfo") return "l";
+    if (packet.starts_with("ThreadExtraInfo,")) return thread_text(split_at(packet, ',').second);
     // To a target that was there before it, a debugger that quits says farewell, and does not kill.
     if (packet.starts_with("Attached")) return "1";
     return {};
+}
+
+/// Hg: registers and memory are asked of it; Hc, which vCont has replaced: the packet `s` steps it.
+std::string GdbSession::choose_thread(std::string_view packet) {
+    if (packet.empty()) return std::string{gdb_bad_request};
+    auto const thread = parse_gdb_thread(packet.substr(1), target_.processors());
+    if (!thread) return std::string{gdb_bad_request};
+    if (*thread > any_gdb_thread) processor_ = static_cast<unsigned>(*thread - 1);
+    return std::string{gdb_ok};
+}
+
+std::string GdbSession::thread_text(std::string_view id) {
+    auto const thread = parse_gdb_thread(id, target_.processors());
+    if (!thread || *thread <= any_gdb_thread) return std::string{gdb_bad_request};
+    auto const text = target_.processor_text(static_cast<unsigned>(*thread - 1));
+    return to_hex(std::as_bytes(std::span{text}));
+}
+
+std::string GdbSession::all_threads() const {
+    std::string all;
+    for (unsigned n = 1; n <= target_.processors(); ++n)
+        all += fmt::format("{}{:x}", n == 1 ? 'm' : ',', n);
+    return all;
 }
 
 std::string GdbSession::answer_features(std::string_view range) const {
@@ -169,22 +182,23 @@ std::string GdbSession::answer_features(std::string_view range) const {
 std::string GdbSession::read_register(std::string_view arguments) {
     auto const number = parse_hex(arguments);
     if (!number || *number >= gdb_register_count()) return std::string{gdb_bad_request};
-    return gdb_register_value(target_.registers(), *number);
+    return gdb_register_value(target_.registers(processor_), *number);
 }
 
 std::string GdbSession::write_register(std::string_view arguments) {
     auto const [name, value] = split_at(arguments, '=');
     auto const number = parse_hex(name);
-    DebugRegisters registers = target_.registers();
+    DebugRegisters registers = target_.registers(processor_);
     if (!number || *number >= gdb_register_count() ||
-        !set_gdb_register(registers, *number, value) || !target_.set_registers(registers))
+        !set_gdb_register(registers, *number, value) ||
+        !target_.set_registers(processor_, registers))
         return std::string{gdb_bad_request};
     return std::string{gdb_ok};
 }
 
 std::string GdbSession::write_all_registers(std::string_view hex) {
-    DebugRegisters registers = target_.registers();
-    if (!set_all_gdb_registers(registers, hex) || !target_.set_registers(registers))
+    DebugRegisters registers = target_.registers(processor_);
+    if (!set_all_gdb_registers(registers, hex) || !target_.set_registers(processor_, registers))
         return std::string{gdb_bad_request};
     return std::string{gdb_ok};
 }
@@ -194,7 +208,7 @@ std::string GdbSession::read_memory(std::string_view arguments) {
     if (!range || range->second > GdbPacketReader::most_packet_bytes / 2)
         return std::string{gdb_bad_request};
     std::vector<std::byte> bytes(range->second);
-    std::size_t const read = target_.read_memory(Gva{range->first}, bytes);
+    std::size_t const read = target_.read_memory(processor_, Gva{range->first}, bytes);
     if (read == 0 && !bytes.empty()) return std::string{gdb_bad_address};
     return to_hex(std::span{bytes}.first(read));
 }
@@ -209,52 +223,53 @@ std::string GdbSession::write_memory(std::string_view arguments, bool binary) {
     auto const from = std::as_bytes(std::span{bytes});
     // All or nothing: what can be read can be written, permissions apart, which nobody asks for.
     std::vector<std::byte> there(from.size());
-    if (target_.read_memory(Gva{range->first}, there) != there.size())
+    if (target_.read_memory(processor_, Gva{range->first}, there) != there.size())
         return std::string{gdb_bad_address};
-    bool const written = target_.write_memory(Gva{range->first}, from) == from.size();
+    bool const written = target_.write_memory(processor_, Gva{range->first}, from) == from.size();
     return std::string{written ? gdb_ok : gdb_bad_address};
 }
 
-/// Z0,address,kind: the kind is the length of the instruction that a target puts there, its own
-/// affair on x86.
+/// Zn,address,kind: the kind is how many bytes are watched; of the others the length of the
+/// instruction that a target puts there, its own affair on x86.
 std::string GdbSession::change_breakpoint(std::string_view packet) {
     if (packet.size() < 3 || packet[2] != ',') return std::string{gdb_bad_request};
-    // Watchpoints are not supported.
-    if (packet[1] != '0' && packet[1] != '1') return {};
-    auto const kind = packet[1] == '0' ? BreakpointKind::software : BreakpointKind::hardware;
+    auto const kind = breakpoint_kind(packet[1]);
+    if (!kind) return {};
     auto const range = parse_range(packet.substr(3));
-    if (!range) return std::string{gdb_bad_request};
-    Gva const gva{range->first};
+    bool const watches = watches_data(*kind);
+    if (!range || (watches && range->second == 0)) return std::string{gdb_bad_request};
+    if (watches && !target_.can_watch()) return fmt::format("E.{}", no_watchpoints);
+    Breakpoint const breakpoint{*kind, Gva{range->first}, watches ? range->second : 1};
     if (packet[0] == 'Z') {
         // The protocol asks that setting one twice does no more than setting it once.
-        if (breakpoints_.contains({kind, gva})) return std::string{gdb_ok};
-        if (!target_.set_breakpoint(kind, gva)) return std::string{gdb_bad_address};
-        breakpoints_.insert({kind, gva});
-    } else if (breakpoints_.erase({kind, gva}) != 0 && !target_.remove_breakpoint(kind, gva)) {
+        if (breakpoints_.contains(breakpoint)) return std::string{gdb_ok};
+        if (!target_.set_breakpoint(processor_, breakpoint)) return std::string{gdb_bad_address};
+        breakpoints_.insert(breakpoint);
+    } else if (breakpoints_.erase(breakpoint) != 0 && !target_.remove_breakpoint(breakpoint)) {
         return std::string{gdb_bad_address};
     }
     return std::string{gdb_ok};
 }
 
+/// The packets that are older than vCont: all run, or one steps.
 void GdbSession::resume(ResumeKind kind, std::string_view address) {
-    if (state_ == State::ended) return reply(stop_reply_);
     if (!address.empty()) {
         auto const rip = parse_hex(address);
-        DebugRegisters registers = target_.registers();
+        DebugRegisters registers = target_.registers(processor_);
         if (!rip) return reply(gdb_bad_request);
         registers.rip = *rip;
-        if (!target_.set_registers(registers)) return reply(gdb_bad_request);
+        if (!target_.set_registers(processor_, registers)) return reply(gdb_bad_request);
     }
-    state_ = State::running;
-    target_.resume(kind);
+    bool const all = kind == ResumeKind::run;
+    std::vector kinds(target_.processors(), all ? kind : ResumeKind::stay);
+    kinds[processor_] = kind;
+    resume(kinds);
 }
 
-/// action[:thread][;action...]: there is one thread, so that the first action is its own.
-void GdbSession::resume_by_vcont(std::string_view actions) {
-    std::string_view const action = split_at(split_at(actions, ';').first, ':').first;
-    if (action.starts_with("s") || action.starts_with("S")) return resume(ResumeKind::step, {});
-    if (action.starts_with("c") || action.starts_with("C")) return resume(ResumeKind::run, {});
-    reply(gdb_bad_request);
+void GdbSession::resume(std::span<ResumeKind const> kinds) {
+    if (state_ == State::ended) return reply(gdb_stop_reply(stop_, names_breakpoints_));
+    state_ = State::running;
+    target_.resume(kinds);
 }
 
 } // namespace twofold::vmm

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,8 +35,8 @@ class GdbSession {
     void receive(std::string_view bytes) { reader_.feed(bytes); }
     /// To be called when the target's stop_descriptor() can be read.
     void target_stopped();
-    /// Lets the target, which stands still, go on without a debugger: its breakpoints are removed.
-    /// One that runs is left as it is.
+    /// Lets the target, which stands still, go on without a debugger. One that runs is left as it
+    /// is.
     void let_go();
     /// What is to be sent to the debugger.
     [[nodiscard]] std::string take_output() { return std::exchange(output_, {}); }
@@ -54,8 +55,11 @@ class GdbSession {
     [[nodiscard]] std::string read_memory(std::string_view arguments);
     [[nodiscard]] std::string write_memory(std::string_view arguments, bool binary);
     [[nodiscard]] std::string change_breakpoint(std::string_view packet);
+    [[nodiscard]] std::string choose_thread(std::string_view packet);
+    [[nodiscard]] std::string thread_text(std::string_view id);
+    [[nodiscard]] std::string all_threads() const;
     void resume(ResumeKind kind, std::string_view address);
-    void resume_by_vcont(std::string_view actions);
+    void resume(std::span<ResumeKind const> kinds);
 
     DebugTarget& target_;
     GdbPacketReader reader_;
@@ -64,8 +68,12 @@ class GdbSession {
     std::string output_;
     /// The last packet, framed, in case that it must be sent again.
     std::string last_;
-    std::string stop_reply_;
-    std::set<std::pair<BreakpointKind, Gva>> breakpoints_;
+    DebugStop stop_{DebugStop::Reason::trap};
+    /// What registers, memory and single steps are asked of.
+    unsigned processor_ = 0;
+    /// The debugger knows how a breakpoint is named in a stop.
+    bool names_breakpoints_ = false;
+    std::set<Breakpoint> breakpoints_;
 };
 
 } // namespace twofold::vmm

@@ -4,9 +4,10 @@
 
 namespace twofold::vmm::kvm {
 
-Debugger::Debugger(std::shared_ptr<GdbServer> server, Processor& processor, GuestRam& ram,
-                   DebugControl control)
-    : server_(std::move(server)), target_(processor, ram, gate_, std::move(control)) {}
+Debugger::Debugger(std::shared_ptr<GdbServer> server, std::deque<Processor>& processors,
+                   GuestRam& ram, std::function<void(std::size_t)> kick, std::function<void()> kill)
+    : server_(std::move(server)), gate_(processors.size(), std::move(kick)),
+      target_(processors, ram, gate_, std::move(kill)) {}
 
 Debugger::~Debugger() {
     gate_.abandon();

@@ -8,6 +8,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <vector>
 
 namespace twofold::vmm::kvm {
 
@@ -19,9 +20,11 @@ class GuestBreakpoints {
     GuestBreakpoints(GuestRam& ram, bool in_memory) : ram_(ram), in_memory_(in_memory) {}
 
     /// A software breakpoint takes a debug register while one is free: the guest's code stays as it
-    /// is. `gpa`: where `gva` lies now. False when there is no room.
-    [[nodiscard]] bool set(BreakpointKind kind, Gva gva, std::optional<Gpa> gpa);
-    [[nodiscard]] bool remove(BreakpointKind kind, Gva gva);
+    /// is. Bytes that are watched take one for each aligned 1, 2, 4 or 8 of them. `gpa`: where the
+    /// breakpoint's gva lies now. False when there is no room.
+    [[nodiscard]] bool set(Breakpoint const& breakpoint, std::optional<Gpa> gpa);
+    [[nodiscard]] bool remove(Breakpoint const& breakpoint);
+    void remove_all();
 
     /// What the guest would read: `bytes` were read at `gpa`.
     void hide(Gpa gpa, std::span<std::byte> bytes) const;
@@ -29,11 +32,26 @@ class GuestBreakpoints {
     /// and stays covered.
     void cover(Gpa gpa, std::span<std::byte> bytes);
 
-    /// Lets the processor obey, and step if that is asked for. False when KVM refuses.
-    [[nodiscard]] bool apply(Processor& processor, bool step) const;
+    /// Which one a processor has come to; none where it was a step, or the guest's own INT3.
+    [[nodiscard]] std::optional<Breakpoint> hit_by(kvm_debug_exit_arch const& exit) const;
+
+    /// Of how a processor goes on.
+    struct Going {
+        bool step = false;
+        /// It delivers the guest's own INT3, which it has come to.
+        bool deliver_int3 = false;
+    };
+    /// Lets the processor obey. False when KVM refuses.
+    [[nodiscard]] bool apply(Processor& processor, Going going) const;
 
   private:
-    using Key = std::pair<BreakpointKind, Gva>;
+    /// A debug register's part of a breakpoint.
+    struct Part {
+        Breakpoint whole;
+        Gva gva;
+        /// 1, 2, 4 or 8.
+        std::uint64_t bytes;
+    };
     struct InMemory {
         Gpa gpa;
         std::byte original;
@@ -41,8 +59,11 @@ class GuestBreakpoints {
 
     GuestRam& ram_;
     bool in_memory_;
-    std::array<std::optional<Key>, 4> in_registers_{};
-    std::map<Key, InMemory> covered_;
+    [[nodiscard]] static std::vector<Part> parts_of(Breakpoint const& breakpoint);
+    [[nodiscard]] bool set_in_registers(std::vector<Part> const& parts);
+
+    std::array<std::optional<Part>, 4> in_registers_{};
+    std::map<Breakpoint, InMemory> covered_;
 };
 
 } // namespace twofold::vmm::kvm

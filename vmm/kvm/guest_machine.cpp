@@ -123,8 +123,8 @@ void GuestMachine::begin_from_template(Device const& device) {
 
 void GuestMachine::debug_by(std::shared_ptr<GdbServer> server) {
     auto const kill = [this] { group->request_stop({"killed", 1, "the debugger ended it"}); };
-    debugger.emplace(std::move(server), machine->processors.front(), *ram,
-                     DebugControl{.kick = [this] { group->kick(); }, .kill = kill});
+    auto const kick = [this](std::size_t processor) { group->kick(processor); };
+    debugger.emplace(std::move(server), machine->processors, *ram, kick, kill);
     group->debug(debugger->gate());
 }
 

@@ -112,8 +112,10 @@ void GuestRun::start_first(GuestMachine& guest) {
     if (options_.freeze_after) guest.group->freeze_after(*options_.freeze_after);
     if (!options_.debugger) return;
     guest.debug_by(options_.debugger);
-    if (sinks_.engine_line)
-        sinks_.engine_line("waiting for gdb: target remote " + options_.debugger->address());
+    if (!sinks_.engine_line) return;
+    if (auto const why = guest.debugger->why_no_watchpoints(); !why.empty())
+        sinks_.engine_line(fmt::format("no watchpoints: {}", why));
+    sinks_.engine_line("waiting for gdb: target remote " + options_.debugger->address());
 }
 
 /// What outlives the run: written here, for the guest's thread may not open files.

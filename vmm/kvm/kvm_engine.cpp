@@ -101,8 +101,6 @@ std::unique_ptr<Run> KvmEngine::start(LaunchPlan const& plan, Sinks sinks, Event
             "--native needs an engine that emulates the bare processor: bochs or qemu"};
     if (plan.guests.size() != 1)
         throw UsageError{"--engine kvm runs one guest a process; start several processes"};
-    if (options_.debugger && options_.board.processors != 1)
-        throw UsageError{"--gdb: a debugger has guests of one processor; leave --cpus out"};
     if (plan.guests.front().memory_bytes > largest_slot)
         throw UsageError{fmt::format("--memory: KVM gives a guest at most {} MiB by one slot "
                                      "(2^31 - 1 pages)",

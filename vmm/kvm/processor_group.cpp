@@ -8,8 +8,9 @@ namespace twofold::vmm::kvm {
 
 ProcessorGroup::ProcessorGroup(std::deque<Processor>& processors, GuestRam& ram,
                                GuestServices const& services, Board& board) {
-    for (auto& processor : processors)
-        threads_.push_back(std::make_unique<ProcessorThread>(processor, ram, services, board));
+    for (unsigned number = 0; auto& processor : processors)
+        threads_.push_back(
+            std::make_unique<ProcessorThread>(processor, ram, services, board, number++));
 }
 
 ProcessorGroup::~ProcessorGroup() {
@@ -29,8 +30,13 @@ void ProcessorGroup::start(std::function<void()> const& before, After after) {
 
 void ProcessorGroup::end_at_rest() {
     rest_.emplace(threads_.size());
-    for (std::size_t n = 0; n < threads_.size(); ++n)
-        threads_[n]->watch_rest(*rest_, n);
+    for (auto const& thread : threads_)
+        thread->watch_rest(*rest_);
+}
+
+void ProcessorGroup::debug(DebugGate& gate) {
+    for (auto const& thread : threads_)
+        thread->debug(gate);
 }
 
 void ProcessorGroup::request_stop(Stop const& stop) {

@@ -34,9 +34,9 @@ class ProcessorGroup {
     /// Ends the guest once none of its processors can be woken any more. Before start(); for guests
     /// with interrupt controllers.
     void end_at_rest();
-    /// Of the first processor: see ProcessorThread.
-    void debug(DebugGate& gate) { threads_.front()->debug(gate); }
-    void kick() { threads_.front()->kick(); }
+    /// See ProcessorThread.
+    void debug(DebugGate& gate);
+    void kick(std::size_t number) { threads_[number]->kick(); }
 
     // To be called from `after` or later.
 

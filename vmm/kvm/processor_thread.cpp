@@ -33,9 +33,9 @@ void install_leaving_signal() {
 } // namespace
 
 ProcessorThread::ProcessorThread(Processor& processor, GuestRam& ram, GuestServices const& services,
-                                 Board& board)
+                                 Board& board, unsigned number)
     : processor_(processor), ram_(ram), services_(services), hypercalls_(processor, ram, services),
-      board_(board) {
+      board_(board), number_(number) {
     install_leaving_signal();
 }
 
@@ -106,7 +106,7 @@ Stop ProcessorThread::run() {
     std::optional<Stop> stop;
     std::uint64_t made = 0;
     if (gate_ != nullptr) {
-        gate_->wait_for_debugger();
+        gate_->wait_for_debugger(number_);
         stop = requested_stop();
     }
     while (!stop) {
@@ -125,30 +125,17 @@ Stop ProcessorThread::run() {
     return *stop;
 }
 
-void ProcessorThread::stand_still(DebugStop reason) {
-    gate_->stop(reason);
-    // A kick that came after the stop must not count for the run to come; one that came after the
-    // debugger let go must.
-    auto const forget_kicks = [this] {
-        __atomic_store_n(&processor_.shared().immediate_exit, 0, __ATOMIC_SEQ_CST);
-    };
-    forget_kicks();
-    while (gate_->take_interrupt()) {
-        gate_->stop({DebugStop::Reason::interrupted});
-        forget_kicks();
-    }
-}
-
 void ProcessorThread::tell_debugger(Stop const& stop) {
     bool const by_itself = stop.reason == "exit" || stop.reason == "halt";
-    if (!by_itself) gate_->stop({DebugStop::Reason::fault});
-    gate_->end(stop.code);
+    if (!by_itself) gate_->stop({DebugStop::Reason::fault, number_});
+    gate_->end(number_, stop.code);
 }
 
 std::optional<Stop> ProcessorThread::on_return(int error_number) {
-    if (error_number == EINTR && gate_ != nullptr && gate_->take_interrupt()) {
-        stand_still({DebugStop::Reason::interrupted});
-        return std::nullopt;
+    if (error_number == EINTR && gate_ != nullptr) {
+        // A kick comes after what it is about: forgotten first, none is lost.
+        __atomic_store_n(&processor_.shared().immediate_exit, 0, __ATOMIC_SEQ_CST);
+        gate_->stand_if_told(number_);
     }
     if (error_number == EINTR && rest_ != nullptr && rest_->look_at(number_, processor_))
         return Stop{"halt", 0,
@@ -163,7 +150,9 @@ std::optional<Stop> ProcessorThread::on_exit() {
     case KVM_EXIT_IO: return on_port();
     case KVM_EXIT_MMIO: return on_memory();
     case KVM_EXIT_DEBUG:
-        if (gate_ != nullptr) stand_still({DebugStop::Reason::trap});
+        if (gate_ != nullptr)
+            gate_->stop(
+                {.reason = DebugStop::Reason::trap, .processor = number_, .exit = run.debug.arch});
         return std::nullopt;
     case KVM_EXIT_INTERNAL_ERROR:
         return Stop{"unknown_exit", 1,

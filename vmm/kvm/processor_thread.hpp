@@ -19,9 +19,9 @@ namespace twofold::vmm::kvm {
 
 class ProcessorThread {
   public:
-    /// All must outlive it.
+    /// All must outlive it. `number`: which of the guest's processors it is.
     ProcessorThread(Processor& processor, GuestRam& ram, GuestServices const& services,
-                    Board& board);
+                    Board& board, unsigned number = 0);
     /// Makes the guest leave, and waits for the thread.
     ~ProcessorThread();
     ProcessorThread(ProcessorThread const&) = delete;
@@ -40,12 +40,9 @@ class ProcessorThread {
     /// Ends the guest with the reason "frozen" once it has made so many exits, each of them whole.
     void freeze_after(std::uint64_t exits) { freeze_after_ = exits; }
 
-    /// Ends the guest once `watch` finds it at rest for good; this is processor `number`. For
-    /// guests with interrupt controllers.
-    void watch_rest(RestWatch& watch, std::size_t number) {
-        rest_ = &watch;
-        number_ = number;
-    }
+    /// Ends the guest once `watch` finds it at rest for good. For guests with interrupt
+    /// controllers.
+    void watch_rest(RestWatch& watch) { rest_ = &watch; }
 
     /// A debugger decides when the guest runs. Before start(); the gate must outlive the thread.
     void debug(DebugGate& gate) { gate_ = &gate; }
@@ -66,7 +63,6 @@ class ProcessorThread {
     std::optional<Stop> on_port();
     std::optional<Stop> on_memory();
     [[nodiscard]] std::optional<Stop> requested_stop();
-    void stand_still(DebugStop reason);
     void tell_debugger(Stop const& stop);
 
     Processor& processor_;
@@ -78,7 +74,7 @@ class ProcessorThread {
     std::optional<std::uint64_t> freeze_after_;
     RestWatch* rest_ = nullptr;
     DebugGate* gate_ = nullptr;
-    std::size_t number_ = 0;
+    unsigned number_;
     std::uint64_t ticks_ = 0;
     std::mutex mutex_;
     std::optional<Stop> requested_;
