@@ -28,13 +28,27 @@ FileDescriptor make_gdb_socket(int family) {
     return made;
 }
 
-/// Sends all of `bytes`. False when the debugger is gone.
-bool send_to_debugger(int connection, std::string_view bytes) {
+/// Waits for any of them, and says by `revents` for which.
+void wait_for_any(std::span<pollfd> waited) {
+    while (::poll(waited.data(), waited.size(), -1) < 0)
+        if (errno != EINTR) throw SystemFailure{"can't wait for the debugger", errno};
+}
+
+/// Sends all of `bytes`. False when the debugger is gone, or does not take them and `end` can be
+/// read.
+bool send_to_debugger(int connection, int end, std::string_view bytes) {
     while (!bytes.empty()) {
-        ssize_t const sent = ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent < 0) return false;
-        bytes.remove_prefix(static_cast<std::size_t>(sent));
+        ssize_t const sent =
+            ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent >= 0) {
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+            continue;
+        }
+        if (errno == EINTR) continue;
+        if (errno != EAGAIN) return false;
+        std::array<pollfd, 2> waited{pollfd{connection, POLLOUT, 0}, pollfd{end, POLLIN, 0}};
+        wait_for_any(waited);
+        if (waited[1].revents != 0) return false;
     }
     return true;
 }
@@ -49,12 +63,6 @@ bool receive_from_debugger(int connection, GdbSession& session) {
     return true;
 }
 
-/// Waits for one of them, and says by `revents` for which.
-void wait_for_any(std::span<pollfd> waited) {
-    while (::poll(waited.data(), waited.size(), -1) < 0)
-        if (errno != EINTR) throw SystemFailure{"can't wait for the debugger", errno};
-}
-
 /// One wait and what follows from it. False when the debugger is gone, or `end` can be read.
 bool serve_once(int connection, int end, DebugTarget& target, GdbSession& session) {
     bool const running = session.state() == GdbSession::State::running;
@@ -64,7 +72,8 @@ bool serve_once(int connection, int end, DebugTarget& target, GdbSession& sessio
     wait_for_any(waited);
     if (waited[1].revents != 0) session.target_stopped();
     bool const there = waited[0].revents == 0 || receive_from_debugger(connection, session);
-    return send_to_debugger(connection, session.take_output()) && there && waited[2].revents == 0;
+    return send_to_debugger(connection, end, session.take_output()) && there &&
+           waited[2].revents == 0;
 }
 
 /// The debugger is gone: its target stands still before anything of it is touched. A target that
@@ -116,7 +125,9 @@ void GdbServer::listen_on_port(std::uint16_t port) {
     auto* const generic = reinterpret_cast<sockaddr*>(&name);
     if (::bind(listener_.get(), generic, length) != 0 || ::listen(listener_.get(), 1) != 0 ||
         ::getsockname(listener_.get(), generic, &length) != 0)
-        throw SystemFailure{fmt::format("can't wait for a debugger on port {}", port), errno};
+        throw SystemFailure{
+            fmt::format("can't wait for a debugger on port {} (0 takes any that is free)", port),
+            errno};
     address_ = fmt::format("127.0.0.1:{}", ntohs(name.sin_port));
 }
 
@@ -129,8 +140,15 @@ void GdbServer::listen_on_path(std::string const& path) {
     }
     std::memcpy(name.sun_path, path.data(), path.size());
     listener_ = make_gdb_socket(AF_UNIX);
-    if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0)
-        throw SystemFailure{fmt::format("can't make the debugger's socket {}", path), errno};
+    if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0) {
+        std::string_view const remark =
+            errno == EADDRINUSE
+                ? " (it is there already: of a run that still waits, or of one that "
+                  "was killed, then remove it)"
+                : "";
+        throw SystemFailure{fmt::format("can't make the debugger's socket {}{}", path, remark),
+                            errno};
+    }
     path_ = path;
     if (::listen(listener_.get(), 1) != 0)
         throw SystemFailure{fmt::format("can't wait for a debugger on {}", path), errno};
@@ -145,6 +163,8 @@ GdbSession::State GdbServer::serve(DebugTarget& target) {
     if (waited[1].revents != 0) return GdbSession::State::detached;
     FileDescriptor const connection{::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     if (!connection.open()) throw SystemFailure{"can't accept the debugger's connection", errno};
+    // A second debugger is refused, not left waiting.
+    listener_ = FileDescriptor{};
     int const on = 1;
     // Packets are short and wait for each other. Of no use to Unix sockets, which refuse it.
     ::setsockopt(connection.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

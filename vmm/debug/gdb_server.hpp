@@ -20,11 +20,9 @@ class GdbServer {
 
     /// What to say to GDB: target remote ADDRESS.
     [[nodiscard]] std::string const& address() const { return address_; }
-    /// Can be read when a debugger has connected.
-    [[nodiscard]] int descriptor() const { return listener_.get(); }
-
-    /// Waits for a debugger, and serves it until the target is killed or has ended, or the debugger
-    /// detached or is gone; the latter two let the target run on. `target` stands still.
+    /// Waits for a debugger, and serves it, and no other, until the target is killed or has ended,
+    /// or the debugger detached or is gone; the latter two let the target run on. `target` stands
+    /// still.
     GdbSession::State serve(DebugTarget& target);
     /// For another thread: serve() tells the debugger of a stop that has come already, and returns.
     void end();
