@@ -53,31 +53,14 @@ TEST_CASE("tables flattened to two levels in both dimensions make 8 references o
 TEST_CASE("agile paging takes 4, 8, 12, 16 or 20 references by how many levels are nested") {
     NestedScene<> scene;
     scene.map_page(some_gva, some_gpa);
-    std::array<Hpa, 5> guest_table{}; // by level
-    {
-        auto observe = [&](Reference const& reference) {
-            if (reference.dimension == Dimension::guest)
-                guest_table[reference.level] = reference.address.aligned_down(4096);
-        };
-        REQUIRE(walk_nested(NestedScene<>::Guest{}, scene.guest_root, some_gva,
-                            scene.second_dimension(), observe));
-    }
     using Agile = AgileSpace<X86Format<Gva, Gpa, 4>, EptFormat<4>, RecordingMemory>;
     for (unsigned nested = 0; nested <= 4; ++nested) {
         CAPTURE(nested);
         BumpTables<Hpa> shadow{scene.host, 0, (std::uint64_t{0x2000} + nested) << 20};
-        Hpa root = guest_table[4];
-        for (unsigned level = nested + 1; level <= 4; ++level) {
-            Hpa const table = *shadow.allocate_table();
-            Hpa const below = level == nested + 1 ? guest_table[level - 1] : root;
-            auto const entry =
-                level == 1
-                    ? X86Entry::to_frame(expected_hpa.aligned_down(4096).value(), 1, read_write)
-                    : X86Entry::to_table(below.value());
-            scene.host.put(table.value() + 8 * Agile::Shadow::index(some_gva, level), entry.word());
-            root = table;
-        }
-        Agile const space{{}, scene.second_dimension(), root, nested};
+        auto const root = make_agile_shadow(NestedScene<>::Guest{}, scene.guest_root,
+                                            scene.second_dimension(), some_gva, nested, shadow);
+        REQUIRE(root);
+        Agile const space{{}, scene.second_dimension(), *root, nested};
         ReferenceCounts counts;
         auto const found = space.walk(some_gva, counts);
         REQUIRE(found);
@@ -86,6 +69,9 @@ TEST_CASE("agile paging takes 4, 8, 12, 16 or 20 references by how many levels a
         CHECK(counts.total() == closed_form::agile(4, nested, 4));
     }
     CHECK(closed_form::shadow(4) == 4);
+    BumpTables<Hpa> shadow{scene.host, 0, std::uint64_t{0x2010} << 20};
+    CHECK_FALSE(make_agile_shadow(NestedScene<>::Guest{}, scene.guest_root,
+                                  scene.second_dimension(), Gva{0x7000'0000'0000}, 2, shadow));
     CHECK(nested_references(scene) == 24);
 }
 

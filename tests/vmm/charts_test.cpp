@@ -63,16 +63,24 @@ TEST_CASE("figures that grow become curves of their unit, in order of what they 
     CHECK_FALSE(misses.doubling_x);
 }
 
-TEST_CASE("cells become a matrix, single figures nothing") {
-    std::vector<BenchmarkResult> const results{in_matrix(24, {"4k", "4k"}),
-                                               in_matrix(19, {"4k", "2m"}),
-                                               in_matrix(15, {"2m", "2m"}), figure(1, "refs")};
+using Cells = std::vector<std::vector<std::optional<double>>>;
+
+TEST_CASE("cells become their matrices, single figures nothing") {
+    constexpr Matrix cold{"cold", "guest", "EPT"};
+    std::vector<BenchmarkResult> const results{
+        in_matrix(24, {cold, "4k", "4k"}), in_matrix(5, {{"warm", "entry", "left"}, "PDE", "4"}),
+        in_matrix(19, {cold, "4k", "2m"}), in_matrix(15, {cold, "2m", "2m"}), figure(1, "refs")};
     auto const charts = benchmark_charts(results);
-    REQUIRE(charts.size() == 1);
+    REQUIRE(charts.size() == 2);
+    auto const& warm = std::get<MatrixChart>(charts[1]);
+    CHECK(warm.title == "warm");
+    CHECK(warm.row_name == "entry");
+    CHECK(warm.values == Cells{{5}});
     auto const& matrix = std::get<MatrixChart>(charts[0]);
+    CHECK(matrix.column_name == "EPT");
     CHECK(matrix.rows == std::vector<std::string>{"4k", "2m"});
     CHECK(matrix.columns == std::vector<std::string>{"4k", "2m"});
-    CHECK(matrix.values == std::vector<std::vector<double>>{{24, 19}, {0, 15}});
+    CHECK(matrix.values == Cells{{24, 19}, {std::nullopt, 15}});
     CHECK(benchmark_charts(std::vector{figure(1, "ns")}).empty());
 }
 
@@ -81,11 +89,15 @@ TEST_CASE("charts are drawn below each other into one SVG document, their names 
     Signals const signals;
     std::vector<Chart> const charts{
         two_curves, BarChart{"Bars", "references", {"guest", "EPT"}, {{"nested 4K/4K", {4, 20}}}},
-        MatrixChart{"Matrix", "EPT", "guest", {"4K", "2M"}, {"4K"}, {{24, 19}}}};
+        MatrixChart{"Matrix", "EPT", "guest", {"4K", "2M", "1G"}, {"4K"}, {{24, 19, {}}}}};
     draw(charts, directory.file("chart.svg"), signals);
     auto const svg = contents_of(directory.file("chart.svg"));
     CHECK(holds(svg, {"<svg", "It's 'quoted', 50 % &amp; &lt;more>_than_that", "native", "guest",
-                      "nested 4K/4K", "Matrix", ">24<", "</svg>"}));
+                      "nested 4K/4K", "Matrix", ">24<", ">19<", "</svg>"}));
+    // An empty cell has no number, not even a wrong one; and no picture that a viewer would blur.
+    CHECK(svg.find("NaN") == std::string::npos);
+    CHECK(svg.find("nan") == std::string::npos);
+    CHECK(svg.find("<image") == std::string::npos);
 }
 
 TEST_CASE("without gnuplot a chart is refused with the package's name, and nothing is written") {

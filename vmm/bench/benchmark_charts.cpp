@@ -74,16 +74,23 @@ std::size_t place_of(std::vector<std::string>& names, std::string const& name) {
     return place;
 }
 
-MatrixChart matrix_of(std::span<BenchmarkResult const> results) {
-    MatrixChart chart{.title = {},
-                      .column_name = "EPT",
-                      .row_name = "guest",
+MatrixChart& chart_for(std::vector<MatrixChart>& charts, Matrix const& matrix) {
+    auto const found = std::ranges::find(charts, matrix.title, &MatrixChart::title);
+    if (found != charts.end()) return *found;
+    charts.push_back({.title = std::string{matrix.title},
+                      .column_name = std::string{matrix.columns},
+                      .row_name = std::string{matrix.rows},
                       .columns = {},
                       .rows = {},
-                      .values = {}};
+                      .values = {}});
+    return charts.back();
+}
+
+std::vector<MatrixChart> matrices_of(std::span<BenchmarkResult const> results) {
+    std::vector<MatrixChart> charts;
     for (auto const& result : results) {
         if (!result.cell || !result.value) continue;
-        chart.title = result.unit;
+        auto& chart = chart_for(charts, result.cell->matrix);
         auto const row = place_of(chart.rows, result.cell->row);
         auto const column = place_of(chart.columns, result.cell->column);
         chart.values.resize(chart.rows.size());
@@ -91,7 +98,7 @@ MatrixChart matrix_of(std::span<BenchmarkResult const> results) {
             values.resize(chart.columns.size());
         chart.values[row][column] = *result.value;
     }
-    return chart;
+    return charts;
 }
 
 } // namespace
@@ -100,7 +107,7 @@ std::vector<Chart> benchmark_charts(std::span<BenchmarkResult const> results) {
     std::vector<Chart> charts;
     for (auto& chart : curves_of(results))
         charts.emplace_back(std::move(chart));
-    if (auto matrix = matrix_of(results); !matrix.values.empty())
+    for (auto& matrix : matrices_of(results))
         charts.emplace_back(std::move(matrix));
     return charts;
 }

@@ -10,7 +10,7 @@
 namespace twofold::vmm {
 
 /// A chart for each thing that some of the figures grow with, those of one unit together, and one
-/// for the figures that are cells of a matrix. None for single figures.
+/// for each matrix that some are cells of. None for single figures.
 std::vector<Chart> benchmark_charts(std::span<BenchmarkResult const> results);
 
 } // namespace twofold::vmm

@@ -44,7 +44,8 @@ constexpr Benchmark all_benchmarks[] = {
      "references of cold two-dimensional walks, by guest page and EPT page, for 4 and 5 levels in\n"
      "either dimension: counted on tables that are built for it, by the closed form\n"
      "(g+1)(h+1)-1, and for 4 over 4 on the live guest `walk` in Bochs beside what the emulated\n"
-     "processor itself read.",
+     "processor itself read. Then what caches leave of a walk, by the model, and the walks of\n"
+     "other techniques: shadow, agile, flat, flattened, three dimensions.",
      bench_walk, true},
     {"chase",
      "a chain of loads, one in each page of 4K, natively and in ring 3 of a guest, over the very\n"

@@ -1,8 +1,8 @@
 #include "bench/walk_matrix.hpp"
 
+#include "bench/built_walks.hpp"
 #include "cli/installation.hpp"
 #include "cli/progress.hpp"
-#include "sim/demand_tables.hpp"
 #include "system/failure.hpp"
 #include "system/program_output.hpp"
 
@@ -22,22 +22,6 @@ namespace {
 
 constexpr std::array matrix_sizes{page_4k, page_2m, page_1g};
 constexpr std::array<std::string_view, 3> size_names{"4k", "2m", "1g"};
-
-/// What a walk of tables that are built for it reads.
-template <unsigned GuestLevels, unsigned EptLevels>
-unsigned built_references(PageSize guest, PageSize host) {
-    constexpr Gva gva{0x40'4020'1000};
-    SparseMemory memory{sim_layout::table_memory_bytes};
-    NestedTables<X86Format<Gva, Gpa, GuestLevels>, EptFormat<EptLevels>> tables{
-        memory, Configuration{.guest_page = guest, .host_page = host}};
-    tables.populate(gva);
-    unsigned count = 0;
-    auto observe = [&count](Reference const&) { ++count; };
-    auto const found = walk_nested(X86Format<Gva, Gpa, GuestLevels>{}, tables.guest_root(), gva,
-                                   tables.ept(), observe);
-    if (!found) throw Failure{"a walk of tables that were built for it found nothing"};
-    return count;
-}
 
 /// What `twofold walk GUEST OPTIONS --check` found of a live guest, as JSON. Every walk was
 /// compared with what the emulated processor read; throws Failure at a difference.
@@ -75,6 +59,11 @@ constexpr std::array mode_walks{
     ModeWalk{"paging_off", "off", 0},
 };
 
+constexpr Matrix cold_walks{"References of a cold walk", "guest", "EPT"};
+constexpr Matrix cached_walks{"References of a 4K walk over 4K with caches",
+                              "combined paging-structure entry",
+                              "references that are left of each nested walk"};
+
 class WalkMatrix {
   public:
     explicit WalkMatrix(Context& context) : context_(context) {}
@@ -86,6 +75,10 @@ class WalkMatrix {
         add_part<5, 5>();
         for (unsigned host = 0; host < matrix_sizes.size(); ++host)
             add_modes(host);
+        add_caches();
+        for (auto const& walk : walk_by_other_techniques())
+            add_modelled("walk_" + walk.name, walk.references, walk.formula, walk.formula_text,
+                         std::nullopt);
         return std::move(results_);
     }
 
@@ -94,13 +87,15 @@ class WalkMatrix {
     void add_part() {
         for (unsigned guest = 0; guest < matrix_sizes.size(); ++guest) {
             for (unsigned host = 0; host < matrix_sizes.size(); ++host) {
-                unsigned const built = built_references<GuestLevels, EptLevels>(matrix_sizes[guest],
-                                                                                matrix_sizes[host]);
+                unsigned const built =
+                    BuiltTables<X86Format<Gva, Gpa, GuestLevels>, EptFormat<EptLevels>>{
+                        matrix_sizes[guest], matrix_sizes[host]}
+                        .references();
                 std::optional<unsigned> live;
                 if (GuestLevels == 4 && EptLevels == 4) live = walk_live(guest, host);
                 add(fmt::format("walk_{}x{}_{}_{}", GuestLevels, EptLevels, size_names[guest],
                                 size_names[host]),
-                    {fmt::format("{} levels, {}", GuestLevels, size_names[guest]),
+                    {cold_walks, fmt::format("{} levels, {}", GuestLevels, size_names[guest]),
                      fmt::format("{} levels, {}", EptLevels, size_names[host])},
                     built, closed_form::nested(GuestLevels - guest, EptLevels - host), live);
             }
@@ -124,9 +119,37 @@ class WalkMatrix {
                 throw Failure{fmt::format("the guest modes walked in {}, and not in {}",
                                           walk["mode"].dump(), mode)};
             add(fmt::format("walk_{}_{}", name, size_names[host]),
-                {std::string{name}, fmt::format("4 levels, {}", size_names[host])}, std::nullopt,
-                closed_form::nested(levels, 4 - host), references_of(walk));
+                {cold_walks, std::string{name}, fmt::format("4 levels, {}", size_names[host])},
+                std::nullopt, closed_form::nested(levels, 4 - host), references_of(walk));
         }
+    }
+    /// What is left of 24 where a combined entry skips guest levels, and EPT's caches the rest.
+    void add_caches() {
+        constexpr std::array<std::string_view, 4> entries{"none", "pml4e", "pdpte", "pde"};
+        for (unsigned skipped = 0; skipped < entries.size(); ++skipped) {
+            for (unsigned left = 5; left-- > 0;)
+                add_modelled(
+                    fmt::format("walk_cached_{}_{}", entries[skipped], left),
+                    references_with_caches(skipped, left),
+                    closed_form::with_combined_entry(4, skipped, left),
+                    skipped == 0 ? fmt::format("4 + 5 x {}", left)
+                                 : fmt::format("{} x (1+{})", 4 - skipped, left),
+                    MatrixCell{cached_walks, std::string{entries[skipped]}, std::to_string(left)});
+        }
+    }
+    void add_modelled(std::string name, unsigned counted, unsigned formula,
+                      std::string_view formula_text, std::optional<MatrixCell> cell) {
+        results_.push_back(
+            {.name = std::move(name),
+             .unit = "refs",
+             .value = counted,
+             .floor = {},
+             .peer = {},
+             .goal = formula,
+             .source = "the model, on tables built for the walk",
+             .note = fmt::format("closed form {} = {}, model {}", formula_text, formula, counted),
+             .exact = true,
+             .cell = std::move(cell)});
     }
     void add(std::string name, MatrixCell cell, std::optional<unsigned> built, unsigned formula,
              std::optional<unsigned> live) {

@@ -1,4 +1,5 @@
-// The references of cold walks for every pair of page sizes and depths.
+// The references of walks: cold for every pair of page sizes and depths, with caches, and by other
+// techniques.
 #pragma once
 
 #include "cli/context.hpp"
@@ -12,7 +13,7 @@ namespace twofold::vmm {
 /// levels over four also on the live guest `walk`; and 15 of 32-bit paging, PAE and paging off over
 /// each EPT page, on the live guest `modes`. Live guests run in Bochs, and their every walk is
 /// compared with what the emulated processor itself read. Throws Failure when a guest can't be run,
-/// or when two of these differ.
+/// or when two of these differ. Then 20 of the model with caches, and those of other techniques.
 std::vector<BenchmarkResult> bench_walk(Context& context);
 
 } // namespace twofold::vmm

@@ -1,6 +1,7 @@
 // Tables as pictures: what a chart shows, apart from how it is drawn.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -45,8 +46,8 @@ struct MatrixChart {
     std::string row_name;
     std::vector<std::string> columns;
     std::vector<std::string> rows;
-    /// values[row][column].
-    std::vector<std::vector<double>> values;
+    /// values[row][column]; a cell that has none stays empty.
+    std::vector<std::vector<std::optional<double>>> values;
 };
 
 using Chart = std::variant<CurveChart, BarChart, MatrixChart>;

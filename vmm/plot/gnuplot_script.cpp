@@ -83,6 +83,10 @@ std::string script_of(BarChart const& chart, std::size_t number) {
            fmt::format("set xtics rotate by -35 ({})\nplot {}\n", joined(labels), joined(parts));
 }
 
+std::string cell_text(std::optional<double> value) {
+    return value ? fmt::format("{}", *value) : "NaN";
+}
+
 std::string script_of(MatrixChart const& chart, std::size_t number) {
     auto const name = fmt::format("matrix_{}", number);
     DataBlock data{name};
@@ -94,15 +98,16 @@ std::string script_of(MatrixChart const& chart, std::size_t number) {
     };
     for (std::size_t row = 0; row < chart.values.size(); ++row) {
         for (std::size_t column = 0; column < chart.values[row].size(); ++column)
-            data.line(column, row, chart.values[row][column]);
+            data.line(column, row, cell_text(chart.values[row][column]));
     }
     return axes(chart.title, chart.column_name, chart.row_name) + std::move(data).text() +
            fmt::format("set xtics ({})\nset ytics ({})\n", ticks(chart.columns),
                        ticks(chart.rows)) +
            "unset key\nset yrange [*:*] reverse\nset palette defined (0 '#eef4fb', 1 '#2b6cb0')\n"
            "set cbrange [0:*]\n" +
-           fmt::format("plot ${0} using 1:2:3 with image, "
-                       "${0} using 1:2:(sprintf('%g', $3)) with labels\n",
+           // Cells one by one: viewers blur what is drawn as one picture.
+           fmt::format("plot ${0} using 1:2:3 with image pixels, "
+                       "${0} using 1:2:(valid(3) ? sprintf('%.4g', $3) : '') with labels\n",
                        name);
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace twofold::vmm {
@@ -20,8 +21,16 @@ struct Growth {
     std::uint64_t at;
 };
 
-/// Where a figure stands in a matrix of its kind.
+/// A matrix of figures of one kind: its title, and what its rows and columns are.
+struct Matrix {
+    std::string_view title;
+    std::string_view rows;
+    std::string_view columns;
+};
+
+/// Where a figure stands in a matrix.
 struct MatrixCell {
+    Matrix matrix;
     std::string row;
     std::string column;
 };

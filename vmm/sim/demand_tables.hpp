@@ -36,15 +36,21 @@ inline constexpr std::uint64_t table_memory_bytes = 12 * gib;
 template <class Output>
 class TableRow {
   public:
-    explicit TableRow(Output first) : first_(first), next_(first) {}
-    std::optional<Output> allocate_table() { return std::exchange(next_, next_ + 4096); }
+    explicit TableRow(Output first, std::uint64_t table_bytes = 4096)
+        : first_(first), next_(first), table_bytes_(table_bytes) {}
+    std::optional<Output> allocate_table() { return std::exchange(next_, next_ + table_bytes_); }
     void free_table(Output) {}
     [[nodiscard]] std::uint64_t bytes() const { return next_ - first_; }
 
   private:
     Output first_;
     Output next_;
+    std::uint64_t table_bytes_;
 };
+
+template <class Format>
+constexpr std::uint64_t table_bytes = std::uint64_t{Format::entries} *
+                                      sizeof(typename Format::Word);
 
 /// Hands out pages for data.
 class PageRow {
@@ -189,8 +195,8 @@ class NestedTables {
     PageSize guest_page_;
     PageSize host_page_;
     PageRow pages_;
-    TableRow<Gpa> guest_tables_{sim_layout::guest_tables};
-    TableRow<Hpa> ept_tables_{sim_layout::host_tables};
+    TableRow<Gpa> guest_tables_{sim_layout::guest_tables, table_bytes<Guest>};
+    TableRow<Hpa> ept_tables_{sim_layout::host_tables, table_bytes<Ept>};
     std::optional<Gpa> spare_;
     bool populated_ = false;
     Gpa guest_root_;

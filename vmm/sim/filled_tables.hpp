@@ -22,7 +22,7 @@ class NativeParts {
     NativeParts(SparseMemory& memory, Configuration const& configuration)
         : memory_(memory), tables_(memory, configuration) {}
     [[nodiscard]] Space space() { return {{}, tables_.root(), memory_}; }
-    [[nodiscard]] Context context() const { return {}; }
+    [[nodiscard]] twofold::Context context() const { return {}; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.bytes(); }
     void fill(NestedFault const&, Gva gva, SimulationResult& result) {
         tables_.fill(gva);
@@ -49,7 +49,7 @@ class NestedParts {
     [[nodiscard]] Space space() {
         return {{}, tables_.guest_root(), {{}, tables_.ept_root(), memory_}};
     }
-    [[nodiscard]] Context context() const { return {1, 0, tables_.ept_root()}; }
+    [[nodiscard]] twofold::Context context() const { return {1, 0, tables_.ept_root()}; }
     [[nodiscard]] std::uint64_t bytes() const { return tables_.bytes(); }
     void fill(NestedFault const& fault, Gva gva, SimulationResult& result) {
         if (fault.dimension == Dimension::guest) {
@@ -83,7 +83,7 @@ class ShadowParts {
         root_ = *tables_.allocate_table();
     }
     [[nodiscard]] Space space() { return {{}, root_, memory_}; }
-    [[nodiscard]] Context context() const { return {1, 0, std::nullopt}; }
+    [[nodiscard]] twofold::Context context() const { return {1, 0, std::nullopt}; }
     [[nodiscard]] std::uint64_t bytes() const { return below_.bytes() + tables_.bytes(); }
 
     /// An exit: the hypervisor walks the guest's tables and copies what it finds.

@@ -4,8 +4,10 @@
 
 #include <twofold/paging/nested_walk.hpp>
 
+#include <array>
 #include <cstdint>
 #include <expected>
+#include <optional>
 
 namespace twofold {
 
@@ -85,6 +87,37 @@ struct AgileSpace {
         return Output{leaf.frame(size) + gva.offset_in(size.bytes())};
     }
 };
+
+/// The shadow tables of the 4K page of `gva`, from the top down to `nested_levels` above the end:
+/// the last leads to the guest's own table, or to the frame where no level is nested. Returns their
+/// root for an AgileSpace; none where the guest or `ept` maps no such page, and where `tables`,
+/// which yields zeroed ones, has no more.
+template <PagingFormat Guest, PagingFormat Ept, class HostMemory, class Tables>
+[[nodiscard]] constexpr std::optional<Hpa>
+make_agile_shadow(Guest const& guest, typename Guest::Root const& guest_root,
+                  SecondDimension<Ept, HostMemory> const& ept, Gva gva, unsigned nested_levels,
+                  Tables& tables) {
+    using Shadow = typename AgileSpace<Guest, Ept, HostMemory>::Shadow;
+    std::array<Hpa, Guest::levels + 1> guest_table{};
+    auto const found = walk_nested(guest, guest_root, gva, ept, [&](Reference const& reference) {
+        if (reference.dimension == Dimension::guest)
+            guest_table[reference.level] = reference.address.aligned_down(page_4k.bytes());
+    });
+    if (!found || found->guest_page != page_4k) return std::nullopt;
+    guest_table[0] = found->hpa.aligned_down(page_4k.bytes());
+    // Upwards: each table leads to the one made before it.
+    Hpa below = guest_table[nested_levels];
+    for (unsigned level = nested_levels + 1; level <= Guest::levels; ++level) {
+        auto const table = tables.allocate_table();
+        if (!table) return std::nullopt;
+        auto const entry = level == 1 ? X86Entry::to_frame(below.value(), level, read_write)
+                                      : X86Entry::to_table(below.value());
+        auto const at = *table + std::uint64_t{Shadow::index(gva, level)} * sizeof entry.word();
+        if (!ept.memory.template write<std::uint64_t>(at, entry.word())) return std::nullopt;
+        below = *table;
+    }
+    return below;
+}
 
 /// The physical memory of a hypervisor that is itself a guest: each read walks one more dimension.
 /// As the HostMemory of a second dimension it makes the walk three-dimensional.
