@@ -36,7 +36,7 @@ class GuestPhysicalCaches {
     template <RowsKnown Rows>
     [[nodiscard, gnu::always_inline]] constexpr TlbEntry const* find(Gpa gpa, TagNumber tag,
                                                                      Missed& missed) {
-        missed = {nested_tlb_.set_of(gpa.value(), nested_tlb_.rotation(page_4k.shift())),
+        missed = {nested_tlb_.set_of(gpa.value(), rotation_4k_),
                   cache_key::make(gpa.value(), page_4k.shift(), tag)};
         if (auto const* const entry = nested_tlb_.template find_in<Rows>(missed.set, missed.key))
             return entry;
@@ -113,6 +113,7 @@ class GuestPhysicalCaches {
     }
 
     AssociativeCache<TlbEntry, most_nested_entries> nested_tlb_;
+    std::uint32_t rotation_4k_ = nested_tlb_.rotation(page_4k.shift());
     StructureCaches<Hpa> structures_;
     /// Pages above 4 KiB: if not, none of them needs to be looked for.
     bool larger_seen_ = false;

@@ -43,6 +43,7 @@ class StructureCaches {
     constexpr explicit StructureCaches(StructureShape const& shape) {
         for (unsigned at = 0; at < structure_levels; ++at) {
             levels_[at].reshape(shape[at]);
+            rotations_[at] = levels_[at].rotation(shifts_[at]);
             one_to_four_ = one_to_four_ && levels_[at].one_to_four();
         }
     }
@@ -63,8 +64,11 @@ class StructureCaches {
     /// What is kept from now on is of this format. Before anything is put in.
     template <PagingFormat Format>
     constexpr void use_format() {
-        for (unsigned level = 2; level <= Format::levels; ++level)
-            shifts_[level - 2] = Format::page_size(level).shift();
+        for (unsigned level = 2; level <= Format::levels; ++level) {
+            unsigned const at = level - 2;
+            shifts_[at] = Format::page_size(level).shift();
+            rotations_[at] = levels_[at].rotation(shifts_[at]);
+        }
     }
 
     /// The entry that saves most of the walk of `input`. It is valid until something is put in.
@@ -76,7 +80,7 @@ class StructureCaches {
             std::uint64_t const key =
                 cache_key::make(input.value(), shift, cache_key::low_bits(tag, 0));
             auto& cache = levels_[Level - 2];
-            auto const set = cache.set_of(input.value(), cache.rotation(shift));
+            auto const set = cache.set_of(input.value(), rotations_[Level - 2]);
             missed.set[Level - 2] = set;
             missed.key[Level - 2] = key;
             if (auto const* const entry =
@@ -119,6 +123,8 @@ class StructureCaches {
   private:
     std::array<Level, structure_levels> levels_;
     std::array<unsigned, structure_levels> shifts_{21, 30, 39, 48};
+    /// What selects the sets by these.
+    std::array<std::uint32_t, structure_levels> rotations_{};
     bool one_to_four_ = true;
 };
 
