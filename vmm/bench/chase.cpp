@@ -4,6 +4,7 @@
 #include "bench/chase_loop.hpp"
 #include "bench/event_counter.hpp"
 #include "bench/interleaved.hpp"
+#include "bench/walk_events.hpp"
 #include "kvm/host.hpp"
 #include "system/failure.hpp"
 
@@ -39,23 +40,42 @@ struct ChaseHost {
     }
     [[nodiscard]] std::string text() const {
         if (!device) return "natively alone: " + why_not;
-        return fmt::format("guest in ring 3 under KVM; this host: {}", host.name);
+        return fmt::format("guest in ring 3 under KVM, {}; this host: {}", guest_walks(host.paging),
+                           host.name);
     }
 };
+
+/// An event that is counted while a loop runs.
+struct ChaseCounter {
+    WalkEvent event;
+    EventCounter counter;
+    /// In the last turn.
+    std::uint64_t counted = 0;
+};
+
+/// Those of the events that the kernel offers.
+std::vector<ChaseCounter> counters_of(EventCounter::Of of) {
+    std::vector<ChaseCounter> counters;
+    for (auto const& event : walk_events(this_processor()))
+        if (auto counter = EventCounter::open(event.type, event.config, of))
+            counters.push_back({event, std::move(*counter)});
+    return counters;
+}
 
 /// One way to run the loop, with the time of each turn.
 struct ChaseRunner {
     std::string name;
     std::unique_ptr<ChaseGuest> guest;
-    std::expected<EventCounter, std::string> misses;
+    std::vector<ChaseCounter> counters;
     std::vector<double> seconds = {};
-    std::uint64_t missed = 0;
 
     void turn(std::uint64_t first) {
-        std::uint64_t const before = misses ? misses->count() : 0;
+        for (auto& one : counters)
+            one.counted = one.counter.count();
         seconds.push_back(guest ? guest->run(first, steps_a_turn)
                                 : seconds_of([&] { twofold_chase(first, steps_a_turn); }));
-        if (misses) missed = misses->count() - before;
+        for (auto& one : counters)
+            one.counted = one.counter.count() - one.counted;
     }
     [[nodiscard]] double nanoseconds() const {
         return median_of(seconds) * 1e9 / static_cast<double>(steps_a_turn);
@@ -69,13 +89,13 @@ class ChaseSeries {
         : context_(context), host_(host), memory_(largest_kib << 10, host_page),
           size_name_(host_page == page_4k ? "4K" : "2M") {
         runners_.push_back({fmt::format("native {}", size_name_), nullptr,
-                            EventCounter::tlb_misses(EventCounter::Of::process)});
+                            counters_of(EventCounter::Of::process)});
         if (!host.device) return;
         for (auto const& [page, name] : {std::pair{page_4k, "4K"}, std::pair{page_2m, "2M"}}) {
             runners_.push_back(
                 {fmt::format("{} over {}", name, size_name_),
                  std::make_unique<ChaseGuest>(*host.device, *host.cpuid, memory_, page),
-                 EventCounter::tlb_misses(EventCounter::Of::guest)});
+                 counters_of(EventCounter::Of::guest)});
         }
     }
 
@@ -111,17 +131,18 @@ class ChaseSeries {
                            .source = host_.text(),
                            .note = {},
                            .growth = Growth{runner.name, "KiB", kib}});
-        if (!runner.misses) return;
-        results.push_back({.name = fmt::format("TLB misses, {} at {} KiB", runner.name, kib),
-                           .unit = "misses",
-                           .value = static_cast<double>(runner.missed) / steps_a_turn,
-                           .floor = {},
-                           .peer = {},
-                           .goal = {},
-                           .source = "the kernel's event dTLB-load-misses; each counts once, "
-                                     "whatever its walk's dimensions",
-                           .note = {},
-                           .growth = Growth{"TLB misses, " + runner.name, "KiB", kib}});
+        for (auto const& one : runner.counters) {
+            auto const figure = fmt::format("{}, {}", one.event.name, runner.name);
+            results.push_back({.name = fmt::format("{} at {} KiB", figure, kib),
+                               .unit = std::string{one.event.unit},
+                               .value = static_cast<double>(one.counted) / steps_a_turn,
+                               .floor = {},
+                               .peer = {},
+                               .goal = {},
+                               .source = std::string{one.event.meaning},
+                               .note = {},
+                               .growth = Growth{figure, "KiB", kib}});
+        }
     }
     /// At the largest working set, which was the last.
     void add_ratios(std::vector<BenchmarkResult>& results) {
@@ -150,12 +171,15 @@ class ChaseSeries {
 };
 
 BenchmarkResult about_host(ChaseHost const& host) {
-    auto const counter = EventCounter::tlb_misses(EventCounter::Of::process);
     std::string note = host.text();
     if (!host.host.meaning.empty()) note += fmt::format(" ({})", host.host.meaning);
-    if (!counter)
-        note += fmt::format("; TLB misses are not counted: the kernel offers no such event ({})",
-                            counter.error());
+    for (auto const& event : walk_events(this_processor())) {
+        auto const counter =
+            EventCounter::open(event.type, event.config, EventCounter::Of::process);
+        note += counter ? fmt::format("; {}: {}", event.name, event.meaning)
+                        : fmt::format("; {} are not counted: the kernel offers no such event ({})",
+                                      event.name, counter.error());
+    }
     return {.name = "chase_host",
             .unit = "",
             .value = {},
@@ -167,6 +191,13 @@ BenchmarkResult about_host(ChaseHost const& host) {
 }
 
 } // namespace
+
+std::string_view guest_walks(kvm::Paging paging) {
+    if (paging == kvm::Paging::ept || paging == kvm::Paging::npt)
+        return "whose walks have two dimensions";
+    return "whose walks have one dimension, of the shadow tables that KVM keeps: no ratio has a "
+           "second one in it";
+}
 
 std::vector<BenchmarkResult> bench_chase(Context& context) {
     ChaseHost const host;

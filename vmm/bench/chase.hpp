@@ -2,11 +2,16 @@
 #pragma once
 
 #include "cli/context.hpp"
+#include "kvm/host.hpp"
 #include "report/benchmark.hpp"
 
+#include <string_view>
 #include <vector>
 
 namespace twofold::vmm {
+
+/// Which walks stand behind a guest's figures on such a host.
+std::string_view guest_walks(kvm::Paging paging);
 
 /// Nanoseconds a load by working set, page size and dimensions, and the ratio of guest to native at
 /// the largest. Without a usable /dev/kvm the native figures alone, with the reason.

@@ -24,13 +24,6 @@ std::expected<EventCounter, std::string> EventCounter::open(std::uint32_t type, 
     return EventCounter{std::move(counter)};
 }
 
-std::expected<EventCounter, std::string> EventCounter::tlb_misses(Of of) {
-    constexpr std::uint64_t load_misses = PERF_COUNT_HW_CACHE_DTLB |
-                                          PERF_COUNT_HW_CACHE_OP_READ << 8 |
-                                          PERF_COUNT_HW_CACHE_RESULT_MISS << 16;
-    return open(PERF_TYPE_HW_CACHE, load_misses, of);
-}
-
 std::uint64_t EventCounter::count() const {
     std::uint64_t value = 0;
     return read(counter_.get(), &value, sizeof value) == sizeof value ? value : 0;

@@ -20,9 +20,6 @@ class EventCounter {
     /// Why there is none, in words, where the kernel refuses.
     static std::expected<EventCounter, std::string> open(std::uint32_t type, std::uint64_t event,
                                                          Of of);
-    /// Loads that the last-level data TLB had no translation for. Each counts once, however many
-    /// references its walk takes in however many dimensions.
-    static std::expected<EventCounter, std::string> tlb_misses(Of of);
 
     /// Since it was opened.
     [[nodiscard]] std::uint64_t count() const;
