@@ -89,7 +89,14 @@ TEST_CASE("gzip and xz are unpacked on the way, by content") {
         CHECK(all_of(*open_trace(packed, std::nullopt)) == three);
         auto whole = read_file(packed, 4096);
         write_file(packed, std::span{whole}.first(whole.size() - 6));
-        CHECK_THROWS_AS(all_of(*open_trace(packed, std::nullopt)), Failure);
+        try {
+            (void)all_of(*open_trace(packed, std::nullopt));
+            FAIL("a cut file was read");
+        } catch (Failure const& failure) {
+            std::string const text = failure.what();
+            CHECK(text.starts_with("can't read " + packed.string() + ": "));
+            CHECK(text.find("<fd:") == std::string::npos);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 #include "cli/sim_options.hpp"
 
+#include "cli/number_check.hpp"
 #include "cli/size.hpp"
 #include "sim/access_pattern.hpp"
 #include "sim/recorded_tables.hpp"
@@ -51,6 +52,7 @@ void add_stream_options(CLI::App& command, SimOptions& options) {
     command.add_option("--first", options.first, "The address that a pattern begins at")
         ->type_name("ADDRESS");
     command.add_option("--accesses", options.accesses, "Length of a pattern")
+        ->check(above_zero())
         ->capture_default_str();
     command.add_option("--stride", options.stride, "Of the pattern stride")
         ->type_name("SIZE")
@@ -97,6 +99,7 @@ void add_machine_options(CLI::App& command, SimOptions& options) {
                     "Model data caches for the entries, with these cycles: first, second, "
                     "third, memory")
         ->delimiter(',')
+        ->check(not_negative())
         ->expected(4);
 }
 
@@ -114,11 +117,11 @@ void SimOptions::add_to(CLI::App& command) {
                      "Shadow against nested: the rate of table updates at which they cost the "
                      "same, and runs on either side of it");
     command.add_option("--exit-cycles", exit_cycles, "Of one exit, for --break-even")
-        ->check(CLI::PositiveNumber)
+        ->check(above_zero())
         ->capture_default_str();
     command
         .add_option("--reference-cycles", reference_cycles, "Of one reference, for --break-even")
-        ->check(CLI::PositiveNumber)
+        ->check(above_zero())
         ->capture_default_str();
     command
         .add_option("--json", json,

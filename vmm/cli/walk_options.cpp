@@ -1,5 +1,6 @@
 #include "cli/walk_options.hpp"
 
+#include "cli/number_check.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -28,7 +29,7 @@ void WalkOptions::add_selection_to(CLI::App& command) {
                         "Walk N pages of 4K, drawn at random out of all that the guest's tables "
                         "map")
             ->type_name("N")
-            ->check(CLI::PositiveNumber));
+            ->check(above_zero()));
     add(command
             .add_option("--tables", tables,
                         "Write the guest's tables when it has ended: NAME.guest.csv and "

@@ -52,7 +52,9 @@ class GzipBytes final : public ByteSource {
     std::size_t read(std::span<std::byte> bytes) override {
         int const count = gzread(file_, bytes.data(), static_cast<unsigned>(bytes.size()));
         int error = 0;
-        char const* const message = gzerror(file_, &error);
+        std::string_view message = gzerror(file_, &error);
+        // It begins with zlib's own name for the file.
+        if (message.starts_with("<fd:")) message.remove_prefix(message.find(": ") + 2);
         if (count < 0 || (count == 0 && error != Z_OK))
             throw Failure{fmt::format("can't read {}: {}", path_.string(), message)};
         return static_cast<std::size_t>(count);

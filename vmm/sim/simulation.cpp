@@ -82,6 +82,20 @@ std::unique_ptr<Simulation> make_of_levels(Configuration const& configuration,
     return make<NestedParts<GuestLevels, EptLevels>>(configuration, processor);
 }
 
+/// The bits above those that tables translate must repeat the topmost of these.
+void require_canonical(std::span<TraceAccess const> accesses, unsigned levels) {
+    unsigned const bits = 12 + 9 * levels;
+    auto const canonical = [unused = 64 - bits](TraceAccess const& one) {
+        auto const shifted = static_cast<std::int64_t>(one.gva.value() << unused);
+        return static_cast<std::uint64_t>(shifted >> unused) == one.gva.value();
+    };
+    auto const wrong = std::ranges::find_if_not(accesses, canonical);
+    if (wrong != accesses.end())
+        throw Failure{fmt::format("an access to {:#x}, which is no address: tables of {} levels "
+                                  "translate {} bits, and the others repeat the topmost of these",
+                                  wrong->gva.value(), levels, bits)};
+}
+
 /// The work that threads share.
 class Queue {
   public:
@@ -134,10 +148,14 @@ class Queue {
         while (!stop_) {
             auto const count = source->next(batch);
             if (count == 0) break;
-            simulation->run(std::span{batch}.first(count));
+            auto const accesses = std::span{batch}.first(count);
+            require_canonical(accesses, configuration.guest_levels);
+            simulation->run(accesses);
             accesses_ += count;
         }
-        return simulation->result();
+        auto const result = simulation->result();
+        if (result.accesses == 0 && !stop_) throw Failure{"there are no accesses to simulate"};
+        return result;
     }
 
     std::span<Configuration const> configurations_;

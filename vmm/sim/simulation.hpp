@@ -28,7 +28,8 @@ std::unique_ptr<Simulation> make_simulation(Configuration const& configuration,
 /// Runs each configuration over its own reading of the stream, `threads` at a time; where there are
 /// more threads than configurations, streams are read ahead. Results are the same for any number
 /// of threads and stand in the order of the configurations. `meanwhile(accesses so far)` is called
-/// ten times a second. Throws what a simulation, a source or `meanwhile` throws first.
+/// ten times a second. Throws what a simulation, a source or `meanwhile` throws first, and Failure
+/// for a stream without accesses and for an address that is not canonical.
 std::vector<SimulationResult> simulate_all(std::span<Configuration const> configurations,
                                            ProcessorShape const& processor, OpenSource const& open,
                                            unsigned threads,
