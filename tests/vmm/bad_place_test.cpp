@@ -16,6 +16,14 @@ TEST_CASE("a file that can't be written there is refused before anything starts"
     for (std::vector<std::string> const& words :
          {std::vector<std::string>{"run", "g", "--json", file},
           {"walk", "g", "--json", file},
+          {"walk", "g", "--plot", file},
+          {"run", "g", "--plot", file},
+          {"walk", "g", "--gva", "0", "--plot", file},
+          {"walk", "g", "--tables", file + ".csv"},
+          {"explore", "g", "-o", file},
+          {"bench", "walk", "--plot", file},
+          {"sim", "--accesses", "1000", "--plot", file},
+          {"sim", "--accesses", "1000", "--break-even", "--plot", file},
           {"image", "g", "-o", file}}) {
         auto const result = bochs.run(words);
         INFO(result.err);

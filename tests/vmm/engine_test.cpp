@@ -12,6 +12,18 @@ namespace engine_test {
 
 using namespace twofold::test;
 
+TEST_CASE("a command without a report says how a guest ended that did not end well") {
+    FakeBochs const bochs{"", whole_report(3)};
+    auto const walked = bochs.run({"walk", "g"});
+    CHECK(walked.status == 3);
+    // Once over EPT and once natively.
+    CHECK(walked.err == "g: exit 3\nnatively g: exit 3\n");
+    CHECK(bochs.run({"explore", "g", "-o", (bochs.path() / "e.html").string()}).err ==
+          "g: exit 3\n");
+    FakeBochs const well{"", whole_report(0)};
+    CHECK(well.run({"walk", "g"}).err == "");
+}
+
 TEST_CASE("run exits with the guest's code, its console on standard output, the report beside it") {
     FakeBochs const bochs{"Hello\x1b[31m\n", whole_report(7)};
     auto const result = bochs.run({"run", "g"});

@@ -109,6 +109,13 @@ TEST_CASE("32-bit tables walk in two levels, and PSE decides about large pages")
     CHECK(large.references.size() == 2 * 2 + 1);
     CHECK(holds(failure_of([&] { return tables.walk(Gva{std::uint64_t{1} << 32}); }),
                 {"0x100000000", "32 bits"}));
+    // Before any of them is walked.
+    CHECK(holds(
+        failure_of([&] {
+            (void)AddressSelection{.gvas = {"0x1000"}, .range = "0xfffff000-0x100001000"}.addresses(
+                tables);
+        }),
+        {"0x100000000", "32 bits"}));
 
     format.page_size_extension = false;
     auto const without = report_of(table_lines(format, Gpa{0x10'0000}, legacy.ept));

@@ -2,8 +2,8 @@
 #include "sim/break_even.hpp"
 #include "sim/processor_preset.hpp"
 #include "sim/read_ahead.hpp"
-#include "sim/references_chart.hpp"
 #include "sim/simulation.hpp"
+#include "sim/simulation_charts.hpp"
 #include "sim/simulation_report.hpp"
 #include "system/failure.hpp"
 #include "tests/catch.hpp"
@@ -67,6 +67,33 @@ SimulationResult simulate(Configuration configuration, std::string_view processo
 }
 
 } // namespace
+
+TEST_CASE("a stream without accesses, and addresses that are none, are failures and not figures") {
+    auto const failure = [](std::vector<std::string> const& words) {
+        auto all = std::vector<std::string>{TWOFOLD_COMMAND, "sim", "--technique", "nested"};
+        all.insert(all.end(), words.begin(), words.end());
+        auto const result = run_command({.words = all});
+        CHECK(result.out == "");
+        return std::pair{result.status, result.err};
+    };
+    TemporaryDirectory directory;
+    auto const empty = directory.write("empty.trace", "# nothing\n").string();
+    CHECK(failure({"--trace", empty}) ==
+          std::pair{1, std::string{"twofold: there are no accesses to simulate\n"}});
+    auto const high = directory.write("high.trace", "r 0x1000\nw 0x800000000000\n").string();
+    auto const [status, text] = failure({"--trace", high});
+    CHECK(status == 1);
+    CHECK(holds(text, {"0x800000000000", "4 levels", "48 bits"}));
+    // With five levels it is one.
+    CHECK(run_command({.words = {TWOFOLD_COMMAND, "sim", "--trace", high, "--guest-levels", "5"}})
+              .status == 0);
+    for (std::vector<std::string> const& words : {std::vector<std::string>{"--accesses", "0"},
+                                                  {"--accesses", "-1"},
+                                                  {"--latency", "4,14,50,-200"}})
+        CHECK(failure(words).first == 2);
+    CHECK(failure({"--accesses", "-1"}).second ==
+          "twofold: --accesses: '-1' is not a number above 0\nTry --help.\n");
+}
 
 TEST_CASE("without caches every access costs the cold walk of its technique") {
     auto const references_of = [&](Technique technique, PageSize guest, PageSize host) {
@@ -247,14 +274,31 @@ TEST_CASE("on either side of the break-even the other technique is cheaper") {
     CHECK(chart.curves[1].points[2].second == found.runs[2].nested_cycles);
 }
 
-TEST_CASE("a chart has a bar a configuration") {
-    std::array<Configuration, 2> const two{};
+TEST_CASE("charts have a bar and a row a configuration, levels that it lacks being empty") {
+    std::array<Configuration, 2> const two{Configuration{.technique = Technique::native},
+                                           Configuration{.guest_levels = 5}};
     std::array<SimulationResult, 2> results{};
     results[0].accesses = results[1].accesses = 1;
+    results[1].walks = 2;
     results[1].references.add(Dimension::ept, 1, 1);
-    auto const chart = references_chart({two, results, {}});
+    results[1].found_in[1] = 1;
+    auto const charts = simulation_charts({two, results, Latencies{1, 2, 3, 4}});
+    REQUIRE(charts.size() == 3);
+    auto const& levels = std::get<MatrixChart>(charts[1]);
+    CHECK(levels.rows == std::vector<std::string>{"native 4K", "nested 4K/4K"});
+    REQUIRE(levels.columns.size() == 10);
+    CHECK(levels.columns[9] == "EPT PTE");
+    CHECK_FALSE(levels.values[0][0]); // no PML5E
+    CHECK(levels.values[0][4] == 0);
+    CHECK_FALSE(levels.values[0][9]); // no EPT
+    CHECK(levels.values[1][0] == 0);
+    CHECK(levels.values[1][9] == 0.5);
+    auto const& found = std::get<MatrixChart>(charts[2]);
+    CHECK(found.values[0] == std::vector<std::optional<double>>{0, 0, 0, 0});
+    CHECK(found.values[1] == std::vector<std::optional<double>>{0, 100, 0, 0});
+    auto const& chart = std::get<BarChart>(charts[0]);
     REQUIRE(chart.bars.size() == 2);
-    CHECK(chart.bars[0].label == "nested 4K/4K");
+    CHECK(chart.bars[0].label == "native 4K");
     CHECK(chart.bars[0].parts == std::vector<double>{0, 0});
     CHECK(chart.bars[1].parts == std::vector<double>{0, 1});
 }

@@ -3,7 +3,7 @@
 #include "bench/benchmark_charts.hpp"
 #include "bench/benchmarks.hpp"
 #include "cli/json_output.hpp"
-#include "plot/draw.hpp"
+#include "cli/plot_output.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -67,14 +67,15 @@ int bench(Context& context, BenchOptions const& options) {
                         options.name)};
     context.most_turns = options.turns.value_or(context.most_turns);
     context.with_kvm = !options.without_kvm;
-    auto const results = found->run(context);
     JsonOutput const json{options.json};
+    PlotOutput const plot{options.plot};
+    auto const results = found->run(context);
     if (json.wanted()) json.write(benchmark_json(results), context.outputs.out);
     if (!json.is_standard_output()) {
         Style const style{context.outputs.out.wants_colour()};
         context.outputs.out.write(benchmark_text(results, style));
     }
-    if (!options.plot.empty()) draw(benchmark_charts(results), options.plot, context.signals);
+    if (plot.wanted()) plot.draw(benchmark_charts(results), context.signals);
     bool const all =
         std::ranges::all_of(results, [](auto const& result) { return result.reached(); });
     return options.check && !all ? exit_failure : exit_success;

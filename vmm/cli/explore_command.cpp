@@ -59,6 +59,7 @@ record::Walk const& first_whole_walk(GuestReport const& guest) {
 }
 
 int explore(Context& context, ExploreOptions const& options) {
+    require_directory_of("--output", options.output);
     auto const plan = explored_plan(options);
     auto const engine = EngineOptionTexts{}.make();
     EventLoop loop{context.signals};
@@ -68,7 +69,8 @@ int explore(Context& context, ExploreOptions const& options) {
     finish_all(loop, {&run, 1}, progress.ticker());
     session.finish();
     progress.make_way_for("\n");
-    context.outputs.err.write(session.failure(Style{context.outputs.err.wants_colour()}));
+    Style const style{context.outputs.err.wants_colour()};
+    context.outputs.err.write(session.bad_ends(style) + session.failure(style));
     if (session.exit_status() != exit_success) return session.exit_status();
 
     std::vector<record::Walk> walks;

@@ -1,20 +1,11 @@
 #include "cli/json_output.hpp"
 
-#include "system/failure.hpp"
 #include "system/file.hpp"
-
-#include <fmt/format.h>
-
-#include <filesystem>
 
 namespace twofold::vmm {
 
 JsonOutput::JsonOutput(std::string target) : target_(std::move(target)) {
-    auto const directory = std::filesystem::path{target_}.parent_path();
-    if (wanted() && !directory.empty() && !std::filesystem::is_directory(directory)) {
-        throw Failure{fmt::format("--json: can't write {}: there is no directory {}", target_,
-                                  directory.string())};
-    }
+    if (wanted()) require_directory_of("--json", target_);
 }
 
 void JsonOutput::write(nlohmann::ordered_json const& document, Output& standard_output) const {

@@ -3,9 +3,11 @@
 #include "cli/json_output.hpp"
 #include "cli/launch_options.hpp"
 #include "cli/option_list.hpp"
+#include "cli/plot_output.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "report/console_filter.hpp"
+#include "report/run_charts.hpp"
 #include "report/run_json.hpp"
 #include "report/run_text.hpp"
 
@@ -30,11 +32,13 @@ Examples:
   twofold run clone --with hello --with 'hello --exit 3' --weights 3,1,1
   twofold run ./vmlinuz --engine kvm --initrd initrd.img -- console=ttyS0
   twofold run ./my-kernel.elf --timeout 10 --json run.json
+  twofold run touch --engine kvm --lazy-by userfault --plot faults.svg
   twofold run hello --quiet > console.txt)";
 
 struct RunOptions {
     LaunchOptions launch;
     std::string json;
+    std::string plot;
     bool quiet = false;
     bool raw = false;
 };
@@ -69,7 +73,8 @@ int run(Context& context, RunOptions const& options) {
     auto on = options.launch.on;
     on.board.for_a_pc_kernel = plan.guests.front().boot.has_value();
     JsonOutput const json{options.json};
-    on.figures = json.wanted() || !options.quiet;
+    PlotOutput const plot{options.plot};
+    on.figures = json.wanted() || plot.wanted() || !options.quiet;
     auto const engine = on.make();
     Output& console_output = json.is_standard_output() ? context.outputs.err : context.outputs.out;
 
@@ -99,6 +104,7 @@ int run(Context& context, RunOptions const& options) {
         context.outputs.err.write(options.quiet ? broken_off_text(session.report(), style)
                                                 : run_text(session.report(), style));
     context.outputs.err.write(failure);
+    if (plot.wanted()) plot.draw(run_charts(session.report()), context.signals);
     return session.exit_status();
 }
 
@@ -113,6 +119,11 @@ void describe(CLI::App& command, OptionList list, Action& chosen) {
                     "Write the whole run as JSON; -: to standard output, the console going to "
                     "standard error")
         ->type_name("FILE|-");
+    list.add_option(
+            "--plot", options->plot,
+            "Draw exits by reason, faults by duration, and pages by interval of a dirty log "
+            "or look at the working set; by gnuplot")
+        ->type_name("FILE.svg");
     list.add_flag("-q,--quiet", options->quiet,
                   "Print no report, but why a guest did not end by itself");
     list.add_flag("--raw", options->raw,

@@ -2,14 +2,14 @@
 
 #include "bench/sim_loop.hpp"
 #include "cli/json_output.hpp"
+#include "cli/plot_output.hpp"
 #include "cli/sim_options.hpp"
-#include "plot/draw.hpp"
 #include "report/table.hpp"
 #include "sim/access_pattern.hpp"
 #include "sim/break_even.hpp"
 #include "sim/processor_preset.hpp"
-#include "sim/references_chart.hpp"
 #include "sim/simulation.hpp"
+#include "sim/simulation_charts.hpp"
 #include "system/failure.hpp"
 
 #include <CLI/CLI.hpp>
@@ -93,24 +93,22 @@ std::string list_text(Style const& style) {
     return text;
 }
 
-void plot(Context& context, SimOptions const& options, Chart const& chart) {
-    if (!options.plot.empty()) draw({&chart, 1}, options.plot, context.signals);
-}
-
 int break_even(Context& context, SimOptions const& options) {
     if (!options.tables.empty())
         throw UsageError{"--break-even changes tables; --tables are as they were recorded"};
+    JsonOutput const json{options.json};
+    PlotOutput const plot{options.plot};
     auto const found = find_break_even(
         {options.exit_cycles, options.reference_cycles, options.configurations().front()},
         [&](std::span<Configuration const> configurations) {
             return simulate(context, options, configurations);
         });
-    JsonOutput const json{options.json};
     if (json.wanted()) json.write(break_even_json(found), context.outputs.out);
     if (!json.is_standard_output())
         context.outputs.out.write(
             break_even_text(found, Style{context.outputs.out.wants_colour()}));
-    plot(context, options, break_even_chart(found));
+    Chart const chart = break_even_chart(found);
+    if (plot.wanted()) plot.draw({&chart, 1}, context.signals);
     return exit_success;
 }
 
@@ -122,10 +120,11 @@ int sim(Context& context, SimOptions const& options) {
     }
     if (options.break_even) return break_even(context, options);
     if (options.techniques.empty()) throw UsageError{"--technique names none"};
+    JsonOutput const json{options.json};
+    PlotOutput const plot{options.plot};
     auto const configurations = options.configurations();
     auto const results = simulate(context, options, configurations);
     SimulationReport const report{configurations, results, options.latency_list()};
-    JsonOutput const json{options.json};
     if (json.wanted()) json.write(simulation_json(report), context.outputs.out);
     if (!json.is_standard_output()) {
         context.outputs.out.write(fmt::format(
@@ -133,7 +132,7 @@ int sim(Context& context, SimOptions const& options) {
             options.trace.empty() ? options.pattern : options.trace, options.processor));
         context.outputs.out.write(simulation_text(report, style));
     }
-    plot(context, options, references_chart(report));
+    if (plot.wanted()) plot.draw(simulation_charts(report), context.signals);
     return exit_success;
 }
 

@@ -108,7 +108,8 @@ class TraceCommand {
             finish_all(loop_, {&run, 1}, progress_.ticker());
             session.finish();
             progress_.make_way_for("\n");
-            outputs_.err.write(session.failure(Style{outputs_.err.wants_colour()}));
+            Style const style{outputs_.err.wants_colour()};
+            outputs_.err.write(session.bad_ends(style) + session.failure(style));
             return session.exit_status();
         } catch (LimitReached const&) {
             progress_.make_way_for("\n");

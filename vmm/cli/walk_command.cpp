@@ -2,6 +2,7 @@
 
 #include "cli/json_output.hpp"
 #include "cli/option_list.hpp"
+#include "cli/plot_output.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "cli/walk_options.hpp"
@@ -11,6 +12,7 @@
 #include "report/walk_json.hpp"
 #include "report/walk_text.hpp"
 #include "system/failure.hpp"
+#include "tables/walk_charts.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -40,6 +42,7 @@ Examples:
   twofold walk walk --check
   twofold walk touch --gva 0x400000,0x800000
   twofold walk touch --range 0x400000-0x800000 -- 100
+  twofold walk touch --range 0-32M --plot walks.svg
   twofold walk touch --engine kvm --sample 1000 --json -
   twofold walk walk --json walks.json)";
 
@@ -112,8 +115,8 @@ std::string comparison_text(std::string_view name, WalkComparison const& compari
 class WalkCommand {
   public:
     WalkCommand(Context& context, WalkOptions const& options)
-        : outputs_(context.outputs), options_(options), json_(options.json), loop_(context.signals),
-          progress_(outputs_.err, "walking") {}
+        : context_(context), outputs_(context.outputs), options_(options), json_(options.json),
+          plot_(options.plot), loop_(context.signals), progress_(outputs_.err, "walking") {}
 
     int run() {
         start();
@@ -150,8 +153,15 @@ class WalkCommand {
         if (beside_) native = beside_->walks();
         if (json_.wanted()) json_.write(walks_document(main_->walks(), native), outputs_.out);
         if (!json_.is_standard_output()) print_text(native);
+        if (plot_.wanted()) plot();
         Style const style{outputs_.err.wants_colour()};
-        for_each_run([&](WalkRun& run) { outputs_.err.write(run.session().failure(style)); });
+        for_each_run([&](WalkRun& run) {
+            auto const& session = run.session();
+            std::string const ends = session.bad_ends(style);
+            bool const beside = beside_ && &run == &*beside_;
+            outputs_.err.write((beside && !ends.empty() ? "natively " : "") + ends +
+                               session.failure(style));
+        });
     }
     void print_text(std::span<record::Walk const> native) {
         Style const style{outputs_.out.wants_colour()};
@@ -163,6 +173,13 @@ class WalkCommand {
             outputs_.out.write(comparison_text("native", beside_->compare(), native.size(), style));
     }
 
+    void plot() const {
+        WalkSummary summary;
+        for (auto const& walk : main_->walks())
+            summary.add(walk);
+        plot_.draw(walk_charts(summary), context_.signals);
+    }
+
     int status() {
         int status = main_->session().exit_status();
         for_each_run([&](WalkRun& run) {
@@ -172,9 +189,11 @@ class WalkCommand {
         return status;
     }
 
+    Context& context_;
     Outputs& outputs_;
     WalkOptions const& options_;
     JsonOutput json_;
+    PlotOutput plot_;
     EventLoop loop_;
     Progress progress_;
     std::optional<WalkRun> main_;
@@ -192,6 +211,10 @@ void add_walk_command(CLI::App& application, Action& chosen) {
         ->add_option("--json", options->json,
                      "Write the walks as JSON; -: to standard output, instead of the text")
         ->type_name("FILE|-");
+    command
+        ->add_option("--plot", options->plot,
+                     "Draw how many walks took how many references, at which levels; by gnuplot")
+        ->type_name("FILE.svg");
     command->add_flag("--check", options->check,
                       "Compare each walk with what the emulated processor itself reads");
     command->add_flag("-q,--quiet", options->quiet, "Do not show the guest's console");

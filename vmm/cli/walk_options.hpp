@@ -15,6 +15,7 @@ namespace twofold::vmm {
 struct WalkOptions {
     LaunchOptions launch;
     std::string json;
+    std::string plot;
     bool check = false;
     bool quiet = false;
     AddressSelection selection;

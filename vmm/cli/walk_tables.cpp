@@ -1,16 +1,20 @@
 #include "cli/walk_tables.hpp"
 
 #include "cli/json_output.hpp"
+#include "cli/plot_output.hpp"
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "report/fields.hpp"
 #include "report/walk_json.hpp"
 #include "report/walk_text.hpp"
 #include "system/failure.hpp"
+#include "system/file.hpp"
 #include "tables/csv_tables.hpp"
-#include "tables/walk_summary.hpp"
+#include "tables/walk_charts.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace twofold::vmm {
 
@@ -33,10 +37,15 @@ std::string_view second_dimension_text(std::string_view engine) {
 class TablesWalk {
   public:
     TablesWalk(Context& context, WalkOptions const& options)
-        : outputs_(context.outputs), options_(options), json_(options.json), loop_(context.signals),
-          progress_(outputs_.err, "walking"), access_(options.wanted_access()) {
+        : context_(context), outputs_(context.outputs), options_(options), json_(options.json),
+          plot_(options.plot), loop_(context.signals), progress_(outputs_.err, "walking"),
+          access_(options.wanted_access()) {
         options.selection.check();
-        if (!options.tables.empty()) (void)csv_file_of(options.tables, Dimension::guest);
+        if (plot_.wanted() && !options.selection.any())
+            throw UsageError{"--plot: --tables alone walks nothing; choose addresses by --gva, "
+                             "--range or --sample"};
+        if (!options.tables.empty())
+            require_directory_of("--tables", csv_file_of(options.tables, Dimension::guest));
     }
 
     int run() {
@@ -49,7 +58,8 @@ class TablesWalk {
         finish_all(loop_, {&run, 1}, progress_.ticker());
         session.finish();
         progress_.make_way_for("\n");
-        outputs_.err.write(session.failure(Style{outputs_.err.wants_colour()}));
+        Style const style{outputs_.err.wants_colour()};
+        outputs_.err.write(session.bad_ends(style) + session.failure(style));
         auto const& guests = session.report().guests();
         if (guests.empty() || !guests.front().paging) return exit_failure;
         show(GuestTables{guests.front()}, guests.front().name);
@@ -68,6 +78,13 @@ class TablesWalk {
         auto const addresses = options_.selection.addresses(tables);
         if (json_.wanted()) json_.write(document(tables, addresses), outputs_.out);
         if (!json_.is_standard_output()) print(tables, name, addresses);
+        if (plot_.wanted()) plot(tables, addresses);
+    }
+    void plot(GuestTables const& tables, std::vector<Gva> const& addresses) const {
+        WalkSummary summary;
+        for (Gva const gva : addresses)
+            summary.add(tables.walk(gva, access_));
+        plot_.draw(walk_charts(summary), context_.signals);
     }
 
     void print(GuestTables const& tables, std::string const& name,
@@ -87,15 +104,17 @@ class TablesWalk {
                                            csv_file_of(options_.tables, Dimension::guest).string(),
                                            csv_file_of(options_.tables, Dimension::ept).string()));
         if (addresses.empty()) return;
-        if (addresses.size() > 1) outputs_.out.write('\n' + summary.text(style));
+        // What is shown reference by reference needs no summary if it is alone.
+        if (addresses.size() > std::min(options_.selection.gvas.size(), std::size_t{1}))
+            outputs_.out.write('\n' + summary.text(style));
         outputs_.out.write('\n' + std::string{what_tables_count});
     }
 
     std::string tables_text(GuestTables const& tables, std::string const& name) const {
         auto const& paging = tables.paging();
         std::string text = fmt::format(
-            "{} at its end: {} paging, {} tables; second dimension: {} levels, {} tables: {}\n",
-            name, paging_mode_name(paging.mode), tables.tables(Dimension::guest), paging.ept_levels,
+            "{} at its end: {}, {} tables; second dimension: {} levels, {} tables: {}\n", name,
+            paging_text(paging.mode), tables.tables(Dimension::guest), paging.ept_levels,
             tables.tables(Dimension::ept), second_dimension_text(engine_));
         if (tables.cut())
             text += "there are more tables than a report holds: walks through the others end as "
@@ -129,9 +148,11 @@ class TablesWalk {
         return json;
     }
 
+    Context& context_;
     Outputs& outputs_;
     WalkOptions const& options_;
     JsonOutput json_;
+    PlotOutput plot_;
     EventLoop loop_;
     Progress progress_;
     Access access_;

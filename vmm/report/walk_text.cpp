@@ -28,17 +28,6 @@ std::string translated(record::Walk const& walk, WalkStep const& step) {
     return std::string{level_name(Dimension::guest, walk.references[*step.guest].level)};
 }
 
-std::string_view mode_text(PagingMode mode) {
-    switch (mode) {
-    case PagingMode::off: return "no";
-    case PagingMode::bits_32: return "32-bit";
-    case PagingMode::pae: return "PAE";
-    case PagingMode::four_level: return "4-level";
-    case PagingMode::five_level: return "5-level";
-    }
-    return "?";
-}
-
 class WalkPrinter {
   public:
     WalkPrinter(record::Walk const& nested, record::Walk const* native, Style const& style)
@@ -82,10 +71,10 @@ class WalkPrinter {
     }
 
     std::string guest_page_text() const {
-        if (nested_.mode == PagingMode::off) return "paging off";
+        if (nested_.mode == PagingMode::off) return std::string{paging_text(nested_.mode)};
         std::string const size = page_size_name(*nested_.guest_page);
         if (nested_.mode == PagingMode::four_level) return size + " guest page";
-        return fmt::format("{} guest page of {} paging", size, mode_text(nested_.mode));
+        return fmt::format("{} guest page of {}", size, paging_text(nested_.mode));
     }
 
     std::string grid() const {
@@ -188,6 +177,17 @@ class WalkPrinter {
 };
 
 } // namespace
+
+std::string_view paging_text(PagingMode mode) {
+    switch (mode) {
+    case PagingMode::off: return "paging off";
+    case PagingMode::bits_32: return "32-bit paging";
+    case PagingMode::pae: return "PAE paging";
+    case PagingMode::four_level: return "4-level paging";
+    case PagingMode::five_level: return "5-level paging";
+    }
+    return "?";
+}
 
 std::string walk_text(record::Walk const& nested, record::Walk const* native, Style const& style) {
     return WalkPrinter{nested, native, style}.print();

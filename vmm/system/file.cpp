@@ -91,6 +91,13 @@ std::vector<std::byte> read_file(std::filesystem::path const& path, std::uint64_
     return bytes;
 }
 
+void require_directory_of(std::string_view option, std::filesystem::path const& file) {
+    auto const directory = file.parent_path();
+    if (!directory.empty() && !std::filesystem::is_directory(directory))
+        throw Failure{fmt::format("{}: can't write {}: there is no directory {}", option,
+                                  file.string(), directory.string())};
+}
+
 void write_file(std::filesystem::path const& path, std::span<std::byte const> bytes) {
     struct stat status {};
     bool const exists = stat(path.c_str(), &status) == 0;

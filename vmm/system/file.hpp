@@ -13,6 +13,10 @@ namespace twofold::vmm {
 /// more than `limit` bytes.
 std::vector<std::byte> read_file(std::filesystem::path const& path, std::uint64_t limit);
 
+/// Throws Failure, with the option that named the file, where its directory is not: before
+/// something long is done for it.
+void require_directory_of(std::string_view option, std::filesystem::path const& file);
+
 /// Writes a file of that name: first under another name beside it, then renamed, so that a full
 /// disk or a signal leaves either the old file or the new one. What is there and is not a regular
 /// file, such as a pipe or /dev/stdout, is written to directly.

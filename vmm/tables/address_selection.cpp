@@ -93,6 +93,8 @@ std::vector<Gva> AddressSelection::addresses(GuestTables const& tables) const {
             if (to - at <= step) break;
         }
     }
+    for (Gva const gva : all)
+        tables.require(gva);
     if (sample != 0) add_sample(tables, sample, seed, all);
     return all;
 }

@@ -120,14 +120,18 @@ auto GuestTables::with_formats(Action&& action) const {
     });
 }
 
+void GuestTables::require(Gva gva) const {
+    if (linear_bits(paging_.mode) == 32 && gva.value() >> 32 != 0)
+        throw Failure{fmt::format("{:#x}: {} ended in a mode whose addresses have 32 bits",
+                                  gva.value(), guest_.name)};
+}
+
 record::Walk GuestTables::walk(Gva gva, Access access) const {
+    require(gva);
     record::Walk walk{};
     walk.guest = guest_.number;
     walk.gva = gva.value();
     walk.mode = paging_.mode;
-    if (linear_bits(paging_.mode) == 32 && gva.value() >> 32 != 0)
-        throw Failure{fmt::format("{:#x}: {} ended in a mode whose addresses have 32 bits",
-                                  gva.value(), guest_.name)};
     if (sign_extended(gva, paging_.mode) != gva) {
         walk.fault = not_canonical(paging_.mode);
         return walk;

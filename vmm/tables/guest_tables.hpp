@@ -50,9 +50,10 @@ class GuestTables {
     /// There are more.
     [[nodiscard]] bool cut() const { return cut_; }
 
+    /// Throws Failure for an address that the guest's mode does not have.
+    void require(Gva gva) const;
     /// The walk of `gva` for an access of ring 0, as the processor goes when nothing is cached; an
-    /// entry that forbids the access ends it as `denied`. Throws Failure for an address that the
-    /// guest's mode does not have.
+    /// entry that forbids the access ends it as `denied`. `gva` is required.
     [[nodiscard]] record::Walk walk(Gva gva, Access access = Access::read) const;
 
     /// Calls `visit` for each page that the guest's tables map, in the order of their addresses;

@@ -14,12 +14,11 @@ namespace twofold::vmm {
 
 namespace {
 
-constexpr std::size_t most_shown_runs = 1000;
-
 std::string outcome_of(record::Walk const& walk) {
     if (walk.fault) return fault_text(walk);
     std::string const guest =
         walk.mode == PagingMode::off ? "no paging" : page_size_name(*walk.guest_page);
+    if (!walk.host_page) return guest + " natively";
     return fmt::format("{} over {}", guest, page_size_name(*walk.host_page));
 }
 
@@ -87,7 +86,7 @@ void WalkSummary::add_run(record::Walk const& walk, std::size_t native) {
                     .references = walk.references.size(),
                     .native_references = native};
     bool const same = !runs_.empty() && runs_.back().outcome == run.outcome &&
-                      runs_.back().references == run.references && walk.gva > runs_.back().last;
+                      runs_.back().references == run.references && walk.gva >= runs_.back().last;
     if (!same) return runs_.push_back(std::move(run));
     runs_.back().last = walk.gva;
     ++runs_.back().walks;
@@ -133,8 +132,9 @@ std::string WalkSummary::runs_text() const {
 
 std::string WalkSummary::totals_text() const {
     std::uint64_t const all = guest_references_ + ept_references_;
-    std::string text = fmt::format("{} walks: {} found a page, {} ended in a fault\n",
-                                   grouped(walks()), grouped(translated_), grouped(faulted_));
+    std::string text =
+        fmt::format("{} walk{}: {} found a page, {} ended in a fault\n", grouped(walks()),
+                    walks() == 1 ? "" : "s", grouped(translated_), grouped(faulted_));
     text += fmt::format("{} references of those that found a page: {} of the guest's dimension, "
                         "which are what the same tables cost natively, and {} of EPT's",
                         grouped(all), grouped(guest_references_), grouped(ept_references_));

@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <tuple>
 #include <vector>
 
 namespace twofold::vmm {
@@ -37,15 +36,26 @@ class WalkSummary {
     [[nodiscard]] std::uint64_t walks() const { return translated_ + faulted_; }
     [[nodiscard]] std::vector<WalkStretch> const& runs() const { return runs_; }
 
+    static constexpr std::size_t levels = 6;
+    /// Of walks with a translation, by level; index 0 is not used.
+    using ByLevel = std::array<std::uint64_t, levels>;
+    [[nodiscard]] ByLevel const& by_level(Dimension dimension) const {
+        return dimension == Dimension::guest ? guest_by_level_ : ept_by_level_;
+    }
+    /// How often: a number of references, a size of the TLB entry, a pair of pages, a fault.
+    [[nodiscard]] auto const& by_references() const { return by_references_; }
+    [[nodiscard]] auto const& by_page() const { return by_page_; }
+    [[nodiscard]] auto const& by_pages() const { return by_pages_; }
+    [[nodiscard]] auto const& by_fault() const { return by_fault_; }
+
+    /// The text and the charts have the first of these runs only.
+    static constexpr std::size_t most_shown_runs = 1000;
+
     /// The runs, then the totals and the histograms.
     [[nodiscard]] std::string text(Style const& style) const;
     [[nodiscard]] nlohmann::ordered_json json() const;
 
   private:
-    static constexpr std::size_t levels = 6;
-    /// Of walks with a translation, by level; index 0 is not used.
-    using ByLevel = std::array<std::uint64_t, levels>;
-
     void add_run(record::Walk const& walk, std::size_t native);
     [[nodiscard]] std::string runs_text() const;
     [[nodiscard]] std::string totals_text() const;
@@ -58,7 +68,6 @@ class WalkSummary {
     std::uint64_t references_of_faults_ = 0;
     ByLevel guest_by_level_{};
     ByLevel ept_by_level_{};
-    /// How often: a number of references, a size of the TLB entry, a pair of pages, a fault.
     std::map<std::size_t, std::uint64_t> by_references_;
     std::map<PageSize, std::uint64_t> by_page_;
     std::map<std::string, std::uint64_t> by_pages_;
