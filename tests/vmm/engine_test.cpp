@@ -12,16 +12,19 @@ namespace engine_test {
 
 using namespace twofold::test;
 
-TEST_CASE("a command without a report says how a guest ended that did not end well") {
-    FakeBochs const bochs{"", whole_report(3)};
+TEST_CASE("a command without a report says why a guest did not end by itself") {
+    std::string report = whole_report(1);
+    std::string const ended = R"("reason":"exit")";
+    report.replace(report.find(ended), ended.size(), R"("reason":"triple_fault")");
+    FakeBochs const bochs{"", report};
     auto const walked = bochs.run({"walk", "g"});
-    CHECK(walked.status == 3);
+    CHECK(walked.status == 1);
     // Once over EPT and once natively.
-    CHECK(walked.err == "g: exit 3\nnatively g: exit 3\n");
-    CHECK(bochs.run({"explore", "g", "-o", (bochs.path() / "e.html").string()}).err ==
-          "g: exit 3\n");
-    FakeBochs const well{"", whole_report(0)};
-    CHECK(well.run({"walk", "g"}).err == "");
+    CHECK(walked.err ==
+          "g: triple fault at rip 0x400000\nnatively g: triple fault at rip 0x400000\n");
+    auto const explored = bochs.run({"explore", "g", "-o", (bochs.path() / "e.html").string()});
+    CHECK(explored.err == "g: triple fault at rip 0x400000\n");
+    CHECK(FakeBochs{"", whole_report(3)}.run({"walk", "g"}).err == "");
 }
 
 TEST_CASE("run exits with the guest's code, its console on standard output, the report beside it") {

@@ -84,6 +84,10 @@ TEST_CASE("a stream without accesses, and addresses that are none, are failures 
     auto const [status, text] = failure({"--trace", high});
     CHECK(status == 1);
     CHECK(holds(text, {"0x800000000000", "4 levels", "48 bits"}));
+    auto const [short_status, short_text] =
+        failure({"--break-even", "--accesses", "20", "--guest-page", "4k"});
+    CHECK(short_status == 1);
+    CHECK(holds(short_text, {"20 accesses are too few", "once in"}));
     // With five levels it is one.
     CHECK(run_command({.words = {TWOFOLD_COMMAND, "sim", "--trace", high, "--guest-levels", "5"}})
               .status == 0);

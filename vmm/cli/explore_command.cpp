@@ -5,6 +5,7 @@
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "explore/page.hpp"
+#include "report/run_text.hpp"
 #include "system/failure.hpp"
 #include "system/file.hpp"
 
@@ -70,7 +71,7 @@ int explore(Context& context, ExploreOptions const& options) {
     session.finish();
     progress.make_way_for("\n");
     Style const style{context.outputs.err.wants_colour()};
-    context.outputs.err.write(session.bad_ends(style) + session.failure(style));
+    context.outputs.err.write(broken_off_text(session.report(), style) + session.failure(style));
     if (session.exit_status() != exit_success) return session.exit_status();
 
     std::vector<record::Walk> walks;

@@ -73,13 +73,6 @@ std::string Session::failure(Style const& style) const {
     return text + audit_failure(report_.audits());
 }
 
-std::string Session::bad_ends(Style const& style) const {
-    std::string text;
-    for (auto const& guest : report_.guests())
-        if (guest.stop && guest.stop->code != 0) text += stop_text(guest, style);
-    return text;
-}
-
 int Session::exit_status() const {
     if (!failure(Style{false}).empty()) return exit_failure;
     for (auto const& guest : report_.guests()) {

@@ -38,8 +38,6 @@ class Session {
     /// Why the run as a whole failed, if it did: the hypervisor could not start or go on, or was
     /// stopped. Several lines. Empty when each guest came to an end of its own.
     [[nodiscard]] std::string failure(Style const& style) const;
-    /// How guests ended that did not end with 0, for commands without a report: a line each.
-    [[nodiscard]] std::string bad_ends(Style const& style) const;
     /// The guest's own when it ended by itself; 1 for every failure.
     [[nodiscard]] int exit_status() const;
 

@@ -6,6 +6,7 @@
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "engine/access_trace.hpp"
+#include "report/run_text.hpp"
 #include "sim/trace_writer.hpp"
 #include "system/failure.hpp"
 
@@ -109,7 +110,7 @@ class TraceCommand {
             session.finish();
             progress_.make_way_for("\n");
             Style const style{outputs_.err.wants_colour()};
-            outputs_.err.write(session.bad_ends(style) + session.failure(style));
+            outputs_.err.write(broken_off_text(session.report(), style) + session.failure(style));
             return session.exit_status();
         } catch (LimitReached const&) {
             progress_.make_way_for("\n");

@@ -8,6 +8,7 @@
 #include "cli/walk_options.hpp"
 #include "cli/walk_tables.hpp"
 #include "engine/bochs_trace.hpp"
+#include "report/run_text.hpp"
 #include "report/walk_comparison.hpp"
 #include "report/walk_json.hpp"
 #include "report/walk_text.hpp"
@@ -157,7 +158,7 @@ class WalkCommand {
         Style const style{outputs_.err.wants_colour()};
         for_each_run([&](WalkRun& run) {
             auto const& session = run.session();
-            std::string const ends = session.bad_ends(style);
+            std::string const ends = broken_off_text(session.report(), style);
             bool const beside = beside_ && &run == &*beside_;
             outputs_.err.write((beside && !ends.empty() ? "natively " : "") + ends +
                                session.failure(style));

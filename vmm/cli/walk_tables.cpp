@@ -5,6 +5,7 @@
 #include "cli/progress.hpp"
 #include "cli/session.hpp"
 #include "report/fields.hpp"
+#include "report/run_text.hpp"
 #include "report/walk_json.hpp"
 #include "report/walk_text.hpp"
 #include "system/failure.hpp"
@@ -59,7 +60,7 @@ class TablesWalk {
         session.finish();
         progress_.make_way_for("\n");
         Style const style{outputs_.err.wants_colour()};
-        outputs_.err.write(session.bad_ends(style) + session.failure(style));
+        outputs_.err.write(broken_off_text(session.report(), style) + session.failure(style));
         auto const& guests = session.report().guests();
         if (guests.empty() || !guests.front().paging) return exit_failure;
         show(GuestTables{guests.front()}, guests.front().name);
@@ -82,9 +83,19 @@ class TablesWalk {
     }
     void plot(GuestTables const& tables, std::vector<Gva> const& addresses) const {
         WalkSummary summary;
-        for (Gva const gva : addresses)
-            summary.add(tables.walk(gva, access_));
+        for_each_walk(tables, addresses,
+                      [&](record::Walk const& walk, std::size_t) { summary.add(walk); });
         plot_.draw(walk_charts(summary), context_.signals);
+    }
+    /// Throws Interrupted where there is a signal: a million walks take a while.
+    template <class Do>
+    void for_each_walk(GuestTables const& tables, std::vector<Gva> const& addresses,
+                       Do&& action) const {
+        constexpr std::size_t walks_between_looks = 4096;
+        for (std::size_t at = 0; at < addresses.size(); ++at) {
+            if (at % walks_between_looks == 0) context_.signals.check();
+            action(tables.walk(addresses[at], access_), at);
+        }
     }
 
     void print(GuestTables const& tables, std::string const& name,
@@ -92,13 +103,12 @@ class TablesWalk {
         Style const style{outputs_.out.wants_colour()};
         outputs_.out.write(tables_text(tables, name));
         WalkSummary summary;
-        for (std::size_t at = 0; at < addresses.size(); ++at) {
-            auto const walk = tables.walk(addresses[at], access_);
+        for_each_walk(tables, addresses, [&](record::Walk const& walk, std::size_t at) {
             summary.add(walk);
-            if (at >= options_.selection.gvas.size()) continue;
+            if (at >= options_.selection.gvas.size()) return;
             auto const native = native_walk_of(walk);
             outputs_.out.write('\n' + walk_text(walk, &native, style));
-        }
+        });
         if (!options_.tables.empty())
             outputs_.out.write(fmt::format("tables written: {}, {}\n",
                                            csv_file_of(options_.tables, Dimension::guest).string(),
@@ -136,13 +146,12 @@ class TablesWalk {
                                       {"cut", tables.cut()}}}};
         WalkSummary summary;
         auto walks = nlohmann::ordered_json::array();
-        for (Gva const gva : addresses) {
-            auto const walk = tables.walk(gva, access_);
+        for_each_walk(tables, addresses, [&](record::Walk const& walk, std::size_t) {
             summary.add(walk);
-            if (addresses.size() > most_walks_in_json) continue;
+            if (addresses.size() > most_walks_in_json) return;
             walks.push_back(walk_json(walk));
             walks.back()["native_references"] = native_walk_of(walk).references.size();
-        }
+        });
         json["summary"] = summary.json();
         if (!walks.empty()) json["walks"] = std::move(walks);
         return json;

@@ -47,9 +47,16 @@ double references_an_access(SimulationResult const& result) {
     return result.per_access(result.references.total());
 }
 
-/// An update is followed by a refill at the next touch, where there is one.
+/// Of a run in which pages were to be re-mapped.
+BreakEvenRun with_updates(BreakEvenRun run) {
+    if (run.shadow.remaps == 0)
+        throw Failure{fmt::format("{} accesses are too few: near the break-even the guest updates "
+                                  "its tables once in {}",
+                                  run.shadow.accesses, run.remap_every)};
+    return run;
+}
+
 double measured_exits_per_update(BreakEvenRun const& run, BreakEvenRun const& without) {
-    if (run.shadow.remaps == 0) return 2;
     return update_exits(run.shadow, without.shadow) / static_cast<double>(run.shadow.remaps);
 }
 
@@ -57,7 +64,9 @@ double measured_exits_per_update(BreakEvenRun const& run, BreakEvenRun const& wi
 
 BreakEven find_break_even(BreakEvenQuestion const& question,
                           SimulateConfigurations const& simulate) {
-    BreakEven found{question, 0, 2, 0, {}};
+    // To try: an update is an exit, and the refill at the next touch is one.
+    constexpr double exits_to_try = 2;
+    BreakEven found{question, 0, exits_to_try, 0, {}};
     found.runs.push_back(run_at(0, question, nullptr, simulate));
     auto const without = found.runs.front();
     found.saved_references =
@@ -69,12 +78,12 @@ BreakEven find_break_even(BreakEvenQuestion const& question,
         return found.saved_references * question.reference_cycles /
                (found.exits_per_update * question.exit_cycles);
     };
-    auto const trial = run_at(interval(rate()), question, &without, simulate);
+    auto const trial = with_updates(run_at(interval(rate()), question, &without, simulate));
     found.exits_per_update = measured_exits_per_update(trial, without);
     found.updates_per_access = rate();
     for (double const factor : {0.5, 2.0})
-        found.runs.push_back(
-            run_at(interval(factor * found.updates_per_access), question, &without, simulate));
+        found.runs.push_back(with_updates(
+            run_at(interval(factor * found.updates_per_access), question, &without, simulate)));
     return found;
 }
 

@@ -48,6 +48,7 @@ struct BreakEven {
 using SimulateConfigurations =
     std::function<std::vector<SimulationResult>(std::span<Configuration const>)>;
 
+/// Throws Failure where shadow tables save nothing, or the stream is too short for an update.
 BreakEven find_break_even(BreakEvenQuestion const& question,
                           SimulateConfigurations const& simulate);
 std::string break_even_text(BreakEven const& found, Style const& style);

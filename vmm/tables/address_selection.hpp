@@ -35,8 +35,8 @@ struct AddressSelection {
     /// Throws UsageError for what makes no sense, before anything runs.
     void check() const;
     /// Those of --gva in their order, the range, then the sample: 4K pages drawn at random, and
-    /// again, out of all that the guest's tables map. Throws Failure for an address that the guest's
-    /// mode does not have, and where a sample has nothing to draw from.
+    /// again, out of all that the guest's tables map. Throws Failure for an address that the
+    /// guest's mode does not have, and where a sample has nothing to draw from.
     [[nodiscard]] std::vector<Gva> addresses(GuestTables const& tables) const;
 };
 
