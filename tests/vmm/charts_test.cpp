@@ -94,6 +94,7 @@ TEST_CASE("charts are drawn below each other into one SVG document, their names 
     auto const svg = contents_of(directory.file("chart.svg"));
     CHECK(holds(svg, {"<svg", "It's 'quoted', 50 % &amp; &lt;more>_than_that", "native", "guest",
                       "nested 4K/4K", "Matrix", ">24<", ">19<", "</svg>"}));
+    CHECK(gnuplot_script(charts, "x").find("2 0 NaN") != std::string::npos);
     // An empty cell has no number, not even a wrong one; and no picture that a viewer would blur.
     CHECK(svg.find("NaN") == std::string::npos);
     CHECK(svg.find("nan") == std::string::npos);
