@@ -8,6 +8,7 @@ add_custom_target(machine_code ALL
     COMMAND ${CMAKE_COMMAND} --build ${other} --target hypervisor_image guests
     COMMAND cp --update --target-directory=${CMAKE_BINARY_DIR}/hv ${other}/hv/hypervisor.img
     COMMAND cp --update --target-directory=${CMAKE_BINARY_DIR}/guest ${other}/guest/*.elf
+        ${other}/guest/*.debug
     WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
     USES_TERMINAL
     COMMENT "Taking the hypervisor and the guests of the preset ${TWOFOLD_MACHINE_CODE_PRESET}")

@@ -259,7 +259,7 @@ std::optional<LaunchDirtyLog::Clock::time_point> Guests::dirty_log_due() const {
 void Guests::collect_dirty_logs(LaunchDirtyLog::Clock::time_point now) {
     for (auto const& guest : guests_) {
         auto const due = guest->dirty_log ? guest->dirty_log->due() : std::nullopt;
-        if (due && now >= *due) guest->dirty_log->collect();
+        if (due && now >= *due) guest->dirty_log->collect(guest->group->ticks());
     }
 }
 

@@ -17,20 +17,20 @@ DirtyPages pages_of(std::vector<std::uint64_t> const& words) {
 } // namespace
 
 LaunchDirtyLog::LaunchDirtyLog(Wanted const& wanted, Parts parts)
-    : wanted_(wanted), parts_(std::move(parts)), begun_(read_ticks()),
+    : wanted_(wanted), parts_(std::move(parts)),
       all_(twofold::DirtyLog::words_for(parts_.ram.bytes().size())) {
+    std::uint64_t const begin = read_ticks();
     log_.emplace(parts_.machine, parts_.ram);
-    ticks_ = read_ticks() - begun_;
-    begun_ += ticks_;
+    ticks_ = read_ticks() - begin;
     if (wanted_.every.count() > 0) due_ = Clock::now() + wanted_.every;
 }
 
-void LaunchDirtyLog::collect() {
+void LaunchDirtyLog::collect(std::uint64_t ticks_run) {
     if (due_) due_ = Clock::now() + wanted_.every;
-    if (log_) collect(read_ticks() - begun_);
+    if (log_) report_interval(ticks_run);
 }
 
-void LaunchDirtyLog::collect(std::uint64_t ticks_run) {
+void LaunchDirtyLog::report_interval(std::uint64_t ticks_run) {
     std::uint64_t const begin = read_ticks();
     auto const words = log_->collect();
     for (std::size_t n = 0; n < all_.size(); ++n)
@@ -44,7 +44,7 @@ void LaunchDirtyLog::collect(std::uint64_t ticks_run) {
 void LaunchDirtyLog::end(std::uint64_t ticks_run) {
     due_.reset();
     if (!log_) return;
-    collect(ticks_run);
+    report_interval(ticks_run);
     log_.reset();
     parts_.report(
         dirty_log_record(parts_.guest, wanted_.means, intervals_, pages_of(all_), ticks_));

@@ -38,18 +38,18 @@ class LaunchDirtyLog {
 
     /// When it is to be collected next, if it is before the guest's end.
     [[nodiscard]] std::optional<Clock::time_point> due() const { return due_; }
-    /// Reports what was written since the last time. Throws Failure.
-    void collect();
+    /// Reports what was written since the last time, of a guest that has run for so many ticks.
+    /// Throws Failure.
+    void collect(std::uint64_t ticks_run);
     /// The same once more, of a guest that has come to its end after so many ticks, and all of it.
     void end(std::uint64_t ticks_run);
     void note_release(Gpa first, std::uint64_t pages) { log_->note_release(first, pages); }
 
   private:
-    void collect(std::uint64_t ticks_run);
+    void report_interval(std::uint64_t ticks_run);
 
     Wanted wanted_;
     Parts parts_;
-    std::uint64_t begun_;
     std::uint64_t ticks_ = 0;
     std::uint64_t intervals_ = 0;
     std::optional<Clock::time_point> due_;

@@ -38,11 +38,12 @@ class ProcessorGroup {
     void debug(DebugGate& gate);
     void kick(std::size_t number) { threads_[number]->kick(); }
 
+    /// Of the processor that has run longest.
+    [[nodiscard]] std::uint64_t ticks() const;
+
     // To be called from `after` or later.
 
     [[nodiscard]] std::map<std::string, std::uint64_t> exits() const;
-    /// Of the processor that ran longest.
-    [[nodiscard]] std::uint64_t ticks() const;
     /// The number of the processor that brought the end.
     [[nodiscard]] std::size_t ended_by() const { return ended_by_; }
 

@@ -101,8 +101,24 @@ std::map<std::string, std::uint64_t> ProcessorThread::exits() const {
     return named;
 }
 
+std::uint64_t ProcessorThread::ticks() const {
+    std::lock_guard const lock{mutex_};
+    return ticks_ + (entered_ ? read_ticks() - *entered_ : 0);
+}
+
+void ProcessorThread::begin_ticks() {
+    std::lock_guard const lock{mutex_};
+    entered_ = read_ticks();
+}
+
+void ProcessorThread::end_ticks() {
+    std::lock_guard const lock{mutex_};
+    ticks_ += read_ticks() - *entered_;
+    entered_.reset();
+}
+
 Stop ProcessorThread::run() {
-    std::uint64_t const entered = read_ticks();
+    begin_ticks();
     std::optional<Stop> stop;
     std::uint64_t made = 0;
     if (gate_ != nullptr) {
@@ -120,7 +136,7 @@ Stop ProcessorThread::run() {
         stop = error_number == 0 ? on_exit() : on_return(error_number);
         if (!stop) stop = requested_stop();
     }
-    ticks_ += read_ticks() - entered;
+    end_ticks();
     if (gate_ != nullptr) tell_debugger(*stop);
     return *stop;
 }

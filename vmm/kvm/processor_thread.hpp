@@ -51,7 +51,8 @@ class ProcessorThread {
 
     /// To be called from `after`.
     [[nodiscard]] std::map<std::string, std::uint64_t> exits() const;
-    [[nodiscard]] std::uint64_t ticks() const { return ticks_; }
+    /// For how long it has run, from any thread; in all of its runs.
+    [[nodiscard]] std::uint64_t ticks() const;
 
     /// Runs the guest on the calling thread, until it ends or is told to leave.
     Stop run();
@@ -63,6 +64,8 @@ class ProcessorThread {
     std::optional<Stop> on_port();
     std::optional<Stop> on_memory();
     [[nodiscard]] std::optional<Stop> requested_stop();
+    void begin_ticks();
+    void end_ticks();
     void tell_debugger(Stop const& stop);
 
     Processor& processor_;
@@ -75,8 +78,11 @@ class ProcessorThread {
     RestWatch* rest_ = nullptr;
     DebugGate* gate_ = nullptr;
     unsigned number_;
+    mutable std::mutex mutex_;
+    /// Of the runs that are over.
     std::uint64_t ticks_ = 0;
-    std::mutex mutex_;
+    /// When the run began that is not.
+    std::optional<std::uint64_t> entered_;
     std::optional<Stop> requested_;
     /// The guest is not entered any more.
     std::atomic<bool> ended_ = false;
