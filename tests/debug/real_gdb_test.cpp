@@ -48,11 +48,13 @@ TEST_CASE("gdb reads and writes registers and memory, steps, and stops at breakp
 
 TEST_CASE("gdb does not take a breakpoint for the INT3 of one that lies a byte before it") {
     TemporaryDirectory const directory;
-    FakeDebugTarget target{looping_program()};
+    // Jumps over the first to the second: jmp 0x400004; nop; nop (0x400003); nop (0x400004).
+    FakeDebugTarget target{std::vector{std::byte{0xeb}, std::byte{2}, std::byte{0x90},
+                                       std::byte{0x90}, std::byte{0x90}}};
     GdbServer server{directory.file("socket").string()};
     std::string const output = directory.file("out");
     Gdb gdb{server.address(),
-            {"break *0x400000", "break *0x400001", "continue", "p/x $pc", "kill"},
+            {"break *0x400003", "break *0x400004", "continue", "p/x $pc", "kill"},
             output};
     REQUIRE(gdb.spawned());
     CHECK(server.serve(target) == GdbSession::State::killed);
@@ -60,7 +62,7 @@ TEST_CASE("gdb does not take a breakpoint for the INT3 of one that lies a byte b
     std::string const text = contents_of(output);
     INFO(text);
     CHECK(text.find("Breakpoint 2, ") != std::string::npos);
-    CHECK(text.find("$1 = 0x400001") != std::string::npos);
+    CHECK(text.find("$1 = 0x400004") != std::string::npos);
 }
 
 TEST_CASE("gdb interrupts a target that runs, and lets it go") {
