@@ -1,7 +1,6 @@
 #include "sim/access_pattern.hpp"
 #include "sim/break_even.hpp"
 #include "sim/processor_preset.hpp"
-#include "sim/read_ahead.hpp"
 #include "sim/simulation.hpp"
 #include "sim/simulation_charts.hpp"
 #include "sim/simulation_report.hpp"
@@ -13,11 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
-#include <atomic>
-#include <chrono>
 #include <memory>
-#include <set>
-#include <thread>
 
 namespace simulation_test {
 
@@ -32,28 +27,6 @@ PatternParameters const parameters{.footprint = std::uint64_t{64} << 20, .access
 OpenSource pattern(std::string_view name, PatternParameters const& of = parameters) {
     return [of, &kind = pattern_named(name)] { return kind.make(of); };
 }
-
-/// 0, 1, 2 and so on; at the end it may fail.
-class Numbered final : public AccessSource {
-  public:
-    Numbered(std::uint64_t length, bool fails,
-             std::shared_ptr<std::atomic<std::uint64_t>> given = nullptr)
-        : length_(length), fails_(fails), given_(std::move(given)) {}
-    std::size_t next(std::span<TraceAccess> batch) override {
-        std::size_t count = 0;
-        while (count < batch.size() && at_ < length_)
-            batch[count++].gva = Gva{at_++};
-        if (count == 0 && fails_) throw Failure{"the end"};
-        if (given_) *given_ += count;
-        return count;
-    }
-
-  private:
-    std::uint64_t length_;
-    bool fails_;
-    std::shared_ptr<std::atomic<std::uint64_t>> given_;
-    std::uint64_t at_ = 0;
-};
 
 SimulationResult simulate(Configuration configuration, std::string_view processor,
                           OpenSource const& source, bool populate = true) {
@@ -157,34 +130,6 @@ TEST_CASE("shadow tables save the second dimension's references and cost an exit
     CHECK(shadow.shadow_updates == nested.guest_faults);
 }
 
-TEST_CASE("a pattern repeats exactly and stays in its footprint") {
-    for (auto const& kind : pattern_kinds()) {
-        CAPTURE(std::string{kind.name});
-        std::vector<TraceAccess> first(1000);
-        std::vector<TraceAccess> second(1000);
-        CHECK(kind.make(parameters)->next(first) == 1000);
-        auto const source = kind.make(parameters);
-        for (std::size_t at = 0; at < 1000; at += 100)
-            CHECK(source->next(std::span{second}.subspan(at, 100)) == 100);
-        CHECK(first == second);
-        for (auto const& access : first) {
-            CHECK(access.gva >= parameters.first);
-            CHECK(access.gva < parameters.first + parameters.footprint);
-        }
-    }
-    CHECK_THROWS_AS(pattern_named("nothing"), UsageError);
-}
-
-TEST_CASE("a pointer chase visits every node once before it returns") {
-    PatternParameters const small{.footprint = 64 * 1024, .accesses = 1024};
-    std::vector<TraceAccess> all(1024);
-    REQUIRE(pattern_named("chase").make(small)->next(all) == 1024);
-    std::set<std::uint64_t> nodes;
-    for (auto const& access : all)
-        nodes.insert(access.gva.value());
-    CHECK(nodes.size() == 1024);
-}
-
 TEST_CASE("threads change nothing in the results, nor their order") {
     std::array<Configuration, 4> configurations{};
     configurations[1].technique = Technique::native;
@@ -199,43 +144,6 @@ TEST_CASE("threads change nothing in the results, nor their order") {
     };
     CHECK(run(1) == run(3));
     CHECK(run(1) == run(8));
-}
-
-TEST_CASE("a stream that is read ahead is the stream, up to where it fails") {
-    for (std::uint64_t const length : {0U, 1U, 4095U, 4096U, 4097U, 100'000U}) {
-        for (bool const fails : {false, true}) {
-            CAPTURE(length, fails);
-            ReadAhead ahead{std::make_unique<Numbered>(length, fails)};
-            std::vector<TraceAccess> batch(1000);
-            std::uint64_t seen = 0;
-            bool failed = false;
-            try {
-                while (auto const count = ahead.next(batch))
-                    for (TraceAccess const& one : std::span{batch}.first(count))
-                        REQUIRE(one.gva.value() == seen++);
-                CHECK(ahead.next(batch) == 0);
-            } catch (Failure const&) {
-                failed = true;
-            }
-            CHECK(seen == length);
-            CHECK(failed == fails);
-        }
-    }
-}
-
-TEST_CASE("reading ahead stops with its reader, and does not run away from it") {
-    auto const given = std::make_shared<std::atomic<std::uint64_t>>(0);
-    {
-        ReadAhead ahead{std::make_unique<Numbered>(~std::uint64_t{0}, false, given)};
-        std::vector<TraceAccess> batch(1);
-        CHECK(ahead.next(batch) == 1);
-        for (int i = 0; i < 2000 && *given < 9 * 4096; ++i)
-            std::this_thread::sleep_for(std::chrono::milliseconds{10});
-        // What has no limit would be far beyond it by now.
-        std::this_thread::sleep_for(std::chrono::milliseconds{50});
-    }
-    CHECK(*given >= 9 * 4096);
-    CHECK(*given <= 11 * 4096);
 }
 
 TEST_CASE("what a source throws ends all simulations") {
