@@ -99,6 +99,12 @@ TEST_CASE("a guest that clones itself takes along what is not in its memory at t
                                    "--fault-window", "1", "--", "--depth", "2"});
     CHECK(by_us["exit_status"] == 0);
     CHECK(sorted_lines(by_us) == sorted_lines(by_kernel));
+    // And what has left for the swap file: the clone verifies all of it.
+    auto const swapped = run_guests({"clone", "--engine", "kvm", "--memory", "8M", "--lazy-by",
+                                     "userfault", "--frames-limit", "2M", "--swap", "8M", "--",
+                                     "--pages", "530", "--number", "1", "--rounds", "0"});
+    CHECK(swapped["exit_status"] == 0);
+    CHECK(swapped["guests"][0]["stop"]["reclaim"]["swapped_out"] > 0);
 }
 
 TEST_CASE("a template of memory with few frames has the pages that are swapped as well") {

@@ -22,6 +22,8 @@ TEST_CASE("a command without a report says why a guest did not end by itself") {
     // Once over EPT and once natively.
     CHECK(walked.err ==
           "g: triple fault at rip 0x400000\nnatively g: triple fault at rip 0x400000\n");
+    auto const tables = bochs.run({"walk", "g", "--gva", "0"});
+    CHECK(tables.err == "g: triple fault at rip 0x400000\n");
     auto const explored = bochs.run({"explore", "g", "-o", (bochs.path() / "e.html").string()});
     CHECK(explored.err == "g: triple fault at rip 0x400000\n");
     CHECK(FakeBochs{"", whole_report(3)}.run({"walk", "g"}).err == "");

@@ -74,6 +74,25 @@ TEST_CASE("a guest that could not be loaded stops without having started") {
     CHECK_FALSE(report.ticks_to_first_guest());
 }
 
+TEST_CASE("the hypervisor has one pool of frames, and under KVM each guest's frames add up") {
+    constexpr char const* memory =
+        R"({"record":"memory","frames":3,"frames_limit":8,"overcommit_percent":0,"promised_most":5,"reclaimed":2,"reclaims":1,"reclaim_ticks":9})";
+    RunReport hypervisor;
+    hypervisor.add_line(boot);
+    hypervisor.add_line(memory);
+    CHECK_THROWS_AS(hypervisor.add_line(memory), MalformedRecord);
+
+    RunReport kvm;
+    kvm.add_line(
+        R"({"record":"boot","engine":"kvm","processor":"p","memory_bytes":1,"phases":[]})");
+    kvm.add_line(memory);
+    kvm.add_line(memory);
+    REQUIRE(kvm.memory());
+    CHECK(kvm.memory()->frames == 6);
+    CHECK(kvm.memory()->frames_limit == 16);
+    CHECK(kvm.memory()->reclaimed == 4);
+}
+
 TEST_CASE("records in an order that cannot be are malformed") {
     SECTION("a figure before its guest starts") {
         RunReport report;

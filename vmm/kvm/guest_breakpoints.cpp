@@ -47,7 +47,7 @@ std::vector<GuestBreakpoints::Part> GuestBreakpoints::parts_of(Breakpoint const&
         while (bytes > breakpoint.bytes - done || !at.is_aligned(bytes))
             bytes /= 2;
         parts.push_back({breakpoint, at, bytes});
-        if (parts.size() > 4) break; // which is more than there can be
+        if (parts.size() > debug_registers) break; // which is more than there can be
         done += bytes;
     }
     return parts;

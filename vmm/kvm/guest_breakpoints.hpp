@@ -62,7 +62,9 @@ class GuestBreakpoints {
     [[nodiscard]] static std::vector<Part> parts_of(Breakpoint const& breakpoint);
     [[nodiscard]] bool set_in_registers(std::vector<Part> const& parts);
 
-    std::array<std::optional<Part>, 4> in_registers_{};
+    /// DR0 to DR3.
+    static constexpr std::size_t debug_registers = 4;
+    std::array<std::optional<Part>, debug_registers> in_registers_{};
     std::map<Breakpoint, InMemory> covered_;
 };
 

@@ -16,12 +16,11 @@ enum class ResizeOutcome : std::uint8_t {
     refused,
 };
 
-/// Both for private memory in which nothing else runs meanwhile; `at`, an offset in it, must lie in
-/// the memory.
-
-/// The huge page around `at`, if there is one, becomes pages of 4 KiB.
+/// The huge page around `at`, if there is one, becomes pages of 4 KiB. `memory` is private memory
+/// in which nothing else runs meanwhile, and `at` an offset in it, in bytes.
 ResizeOutcome split_host_page(std::span<std::byte> memory, std::uint64_t at);
 /// The pages of 4 KiB around `at` become one of 2 MiB: by MADV_COLLAPSE, which Linux has since 6.1.
+/// `memory` and `at` as above.
 ResizeOutcome join_host_pages(std::span<std::byte> memory, std::uint64_t at);
 
 } // namespace twofold::vmm::kvm

@@ -89,10 +89,6 @@ Json growth_json(Growth const& growth) {
     return {{"figure", growth.figure}, {"by", growth.by}, {"at", growth.at}};
 }
 
-} // namespace
-
-namespace {
-
 /// `peers`: with the column of KVM's figures.
 std::vector<Cell> row_of(BenchmarkResult const& result, bool peers, Style const& style) {
     std::vector<Cell> row{{result.name},

@@ -125,6 +125,9 @@ void RunReport::add(record::GuestStop stop) {
 }
 
 void RunReport::add(record::Memory memory) {
+    // The hypervisor has one pool of frames; under KVM each guest has frames of its own.
+    bool const one_a_guest = boot_ && boot_->origin == record::ReportOrigin::kvm;
+    if (memory_ && !one_a_guest) throw MalformedRecord{"a second record \"memory\""};
     if (memory_) return record::add(*memory_, memory);
     memory_ = std::move(memory);
 }
